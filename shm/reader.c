@@ -173,8 +173,9 @@ static int find_exact(const struct cmeta_region *region, uint64_t key, cmeta_han
     uint32_t next = load_acquire(&bucket->overflow);
 
     for (unsigned i = 0; i < CMETA_CELLS; i++)
-        matches |= (uint32_t)((load_relaxed(&bucket->key_low[i]) == (uint32_t)key) &
-                              (load_relaxed(&bucket->key_high[i]) == (uint16_t)(key >> 32)))
+        // Without a branch: `&`, not `&&`.
+        matches |= ((uint32_t)(load_relaxed(&bucket->key_low[i]) == (uint32_t)key) &
+                    (uint32_t)(load_relaxed(&bucket->key_high[i]) == (uint16_t)(key >> 32)))
                    << i;
     // Acquire: as in scan_bucket(). The bit that is set anyway keeps the index within the bucket.
     reference = load_acquire(&bucket->reference[__builtin_ctz(matches | 1u << (CMETA_CELLS - 1))]);
