@@ -34,9 +34,10 @@ enum cmeta_layout {
     CMETA_LAYOUT_LXC,            // lxc.payload.<name>, lxc.payload/<name>, lxc/<name>
     CMETA_LAYOUT_LIBVIRT_LXC,    // machine-lxc\x2d<pid>\x2d<name>.scope, <name>.libvirt-lxc,
                                  // libvirt/lxc/<name>
-    CMETA_LAYOUT_BPM,            // bpm-<job>[.scope]
+    CMETA_LAYOUT_BPM,            // [runc-]bpm-<job>[.scope], <unit>-bpm-bpm-<job>.scope
     CMETA_LAYOUT_FARGATE,        // ecs/<32 hex>/<32 hex>-<digits>
-    CMETA_LAYOUT_NSPAWN,         // machine-<name>.scope, systemd-nspawn@<name>.service
+    CMETA_LAYOUT_NSPAWN,         // machine-<name>.scope/payload,
+                                 // systemd-nspawn@<name>.service/payload
     CMETA_LAYOUT_COUNT
 };
 
@@ -53,12 +54,11 @@ enum cmeta_strength { CMETA_NO_MATCH = 0, CMETA_WEAK = 1, CMETA_STRONG = 2 };
 struct cmeta_id_match {
     enum cmeta_strength strength;
     enum cmeta_layout layout;
-    const char
-        *id; // the full ID, as the engine spells it (case kept, nothing cut, nothing decoded)
+    const char *id; // the full ID as the engine spells it: case kept, nothing cut or decoded
     uint16_t id_len;
     const char *ns; // weak only: the containerd namespace, else NULL
     uint16_t ns_len;
-    uint16_t depth; // number of components in the path; the root has none
+    uint16_t depth; // number of components in the whole path; the root has none
 };
 
 /**

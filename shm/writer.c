@@ -277,7 +277,7 @@ int cmeta_writer_put(struct cmeta_writer *writer, const struct cmeta_name *name,
                        : new_record                   ? CMETA_COUNT_UPDATED
                                                       : CMETA_COUNT_STATUS,
                        1);
-    return outcome;
+    return (int)outcome;
 }
 
 static bool bury(struct cmeta_region *region, const struct cmeta_name *name, uint64_t removed_ns,
