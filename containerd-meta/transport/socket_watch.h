@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sockets that come and go. One inotify instance serves the whole daemon.
+//
+// Every folder on the way to a socket that exists is watched, symbolic links followed to where they
+// lead (/var/run, or a docker.sock that is a link to podman's), and watches move closer as folders
+// appear. The mount table is watched too: a tmpfs mounted over /run/user/1000 tells inotify
+// nothing. Nothing blocks; everything belongs to the loop's thread.
+#ifndef SOCKET_WATCH_H
+#define SOCKET_WATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+struct socket_watcher;
+struct socket_watch;
+
+#define SOCKET_SCAN_US UINT64_C(10000000) // how often is looked where inotify has no room left
+
+/**
+ * socket_watcher_new() - Return: 0 or -errno. Without inotify it works by scanning alone.
+ */
+int socket_watcher_new(sd_event *event, struct socket_watcher **watcher);
+struct socket_watcher *socket_watcher_free(struct socket_watcher *watcher);
+
+/**
+ * socket_watcher_set_limits() - before watches are added
+ * @folders: watched at most, as if fs.inotify.max_user_watches ended there
+ * @scan_us: how often is looked instead; 0: SOCKET_SCAN_US
+ */
+void socket_watcher_set_limits(struct socket_watcher *watcher, unsigned folders, uint64_t scan_us);
+
+/**
+ * socket_watch_add() - tell when a socket appears, vanishes, or is another one
+ * @path:      absolute; need not exist, nor its folders
+ * @on_change: from the loop: present, and the inode; called once soon after this call with what
+ *             there is now, then at each change. A socket that was replaced is told as present
+ *             again, with its new inode. May remove the watch.
+ * Return: 0 or -errno.
+ */
+int socket_watch_add(struct socket_watcher *watcher, const char *path,
+                     void (*on_change)(void *userdata, bool present, uint64_t inode),
+                     void *userdata, struct socket_watch **watch);
+struct socket_watch *socket_watch_remove(struct socket_watch *watch); // returns NULL
+
+// Whether this one is found by scanning only: inotify has no room, or no right to its folders.
+bool socket_watch_degraded(const struct socket_watch *watch);
+// Whether any is (fs.inotify.max_user_watches, max_user_instances).
+bool socket_watcher_degraded(const struct socket_watcher *watcher);
+
+#endif
