@@ -196,6 +196,12 @@ struct cmeta_container {
 int cmeta_record_encode(const struct cmeta_container *container, void *buffer, size_t size,
                         uint32_t *flags_out);
 
+/**
+ * cmeta_utf8_mend() - replace each byte that isn't part of well-formed UTF-8, and each NUL, by '?'
+ * Return: whether there was one.
+ */
+bool cmeta_utf8_mend(char *text, size_t len);
+
 // A record's bytes, with the bounds within which they may be read.
 struct cmeta_view {
     const uint8_t *base;

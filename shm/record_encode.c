@@ -47,8 +47,7 @@ static size_t utf8_sequence(const unsigned char *s, size_t avail)
     return len;
 }
 
-// Replaces what isn't UTF-8 in place; returns whether it had to.
-static bool utf8_mend(char *text, size_t len)
+bool cmeta_utf8_mend(char *text, size_t len)
 {
     bool mended = false;
 
@@ -317,7 +316,7 @@ static struct cmeta_slice put(struct out *out, const char *data, size_t len)
         return (struct cmeta_slice){0};
     if (len) {
         memcpy(at, data, len);
-        out->mended |= utf8_mend(at, len);
+        out->mended |= cmeta_utf8_mend(at, len);
     }
     return slice;
 }

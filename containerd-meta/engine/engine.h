@@ -78,8 +78,9 @@ struct engine_host {
     struct engine_sink *sink;
     struct container_limits limits;
     bool with_size;
-    const char *socket; // path, HOST_ROOT applied
-    const char *name;   // for logs: the engine's configuration name
+    unsigned timeout_ms; // an engine that is silent for so long hangs; 0: none
+    const char *socket;  // path, HOST_ROOT applied
+    const char *name;    // for logs: the engine's configuration name
 };
 
 struct engine_class {

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine.h"
+
+#include <string.h>
+
+extern const struct engine_class docker_engine;
+
+// To add an engine: its file, its declaration above, its line here; and its name goes from the list
+// below.
+const struct engine_class *const engine_classes[] = {
+    &docker_engine,
+    NULL,
+};
+
+// Names that configurations may bear and that nothing drives yet.
+const char *const engine_names_planned[] = {
+    "podman", "containerd", "cri", "lxc", "libvirt_lxc", "bpm", "nspawn", "ecs", NULL,
+};
+
+const struct engine_class *engine_class_find(const char *name)
+{
+    for (size_t i = 0; engine_classes[i]; i++)
+        if (strcmp(engine_classes[i]->name, name) == 0)
+            return engine_classes[i];
+    return NULL;
+}

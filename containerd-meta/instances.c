@@ -1,0 +1,480 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "instances.h"
+
+#include "cleanup.h"
+#include "engine/engine.h"
+#include "log.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct instance {
+    struct engine_sink sink; // first: the sink is the instance
+    struct instances *all;
+    const struct engine_class *class; // NULL: a row that only says why there is no instance
+    const char *name;
+    char *socket;
+    unsigned row;
+    void *engine; // of the class; NULL: not started
+    struct engine_host host;
+    struct cmeta_engine_row text;
+    bool wanted; // by the plan
+    bool changed, dirty;
+};
+
+struct instances {
+    struct instances_use use;
+    struct instance *rows[STORE_ROWS];
+    struct container_limits limits;
+    bool with_size;
+    unsigned timeout_ms;
+};
+
+static uint64_t realtime_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+// --- the sink ------------------------------------------------------------------------------------
+
+static struct instance *instance_of(struct engine_sink *sink)
+{
+    return (struct instance *)sink;
+}
+
+static struct cmeta_name name_of(const char *id, size_t id_len, const char *scope)
+{
+    return (struct cmeta_name){{id, (uint32_t)id_len}, {scope, (uint32_t)strlen(scope)}};
+}
+
+static engine_stamp sink_stamp(struct engine_sink *sink)
+{
+    return store_stamp(instance_of(sink)->all->use.store);
+}
+
+static void sink_observe(struct engine_sink *sink, engine_stamp asked,
+                         const struct container *container)
+{
+    struct instance *instance = instance_of(sink);
+
+    if (container->labels_dropped &&
+        !(store_knows(instance->all->use.store, instance->row,
+                      &(struct cmeta_name){container->id, container->scope})))
+        publisher_count(instance->all->use.publisher, CMETA_COUNT_LABELS_DROPPED,
+                        container->labels_dropped);
+    store_observe(instance->all->use.store, instance->row, asked, container);
+    instance->dirty = true;
+}
+
+static void sink_status(struct engine_sink *sink, engine_stamp asked, const char *id, size_t id_len,
+                        const char *scope, uint32_t word, uint32_t mask, int64_t pid,
+                        int64_t finished_ns)
+{
+    struct instance *instance = instance_of(sink);
+    struct cmeta_name name = name_of(id, id_len, scope);
+
+    store_status(instance->all->use.store, instance->row, asked, &name, word, mask, pid,
+                 finished_ns);
+}
+
+static void sink_renamed(struct engine_sink *sink, engine_stamp asked, const char *id,
+                         size_t id_len, const char *scope, const char *text)
+{
+    struct instance *instance = instance_of(sink);
+    struct cmeta_name name = name_of(id, id_len, scope);
+
+    store_renamed(instance->all->use.store, instance->row, asked, &name, text);
+}
+
+static void sink_gone(struct engine_sink *sink, engine_stamp asked, const char *id, size_t id_len,
+                      const char *scope)
+{
+    struct instance *instance = instance_of(sink);
+    struct cmeta_name name = name_of(id, id_len, scope);
+
+    store_gone(instance->all->use.store, instance->row, asked, &name);
+    instance->dirty = true;
+}
+
+static void sink_reason(struct engine_sink *sink, const char *id, size_t id_len, const char *scope,
+                        uint32_t groups, enum cmeta_reason reason)
+{
+    struct instance *instance = instance_of(sink);
+    struct cmeta_name name = name_of(id, id_len, scope);
+
+    store_reason(instance->all->use.store, instance->row, &name, groups, reason);
+}
+
+static void sink_list_complete(struct engine_sink *sink, engine_stamp asked)
+{
+    struct instance *instance = instance_of(sink);
+
+    store_list_complete(instance->all->use.store, instance->row, asked);
+    instance->dirty = true;
+}
+
+static void sink_state(struct engine_sink *sink, enum cmeta_engine_state state, uint32_t flags,
+                       const char *version, const char *error)
+{
+    struct instance *instance = instance_of(sink);
+    struct cmeta_engine_row *text = &instance->text;
+
+    if (text->state != state)
+        text->since_ns = realtime_ns();
+    text->state = state;
+    text->flags = flags;
+    snprintf(text->version, sizeof(text->version), "%s", version ? version : "");
+    if (error)
+        snprintf(text->last_error, sizeof(text->last_error), "%s", error);
+    instance->dirty = true;
+}
+
+static void sink_count(struct engine_sink *sink, uint32_t events, uint32_t errors,
+                       uint32_t connects, uint32_t skipped)
+{
+    struct instance *instance = instance_of(sink);
+    struct publisher *publisher = instance->all->use.publisher;
+
+    instance->text.events_total += events;
+    instance->text.errors_total += errors;
+    instance->text.connects_total += connects;
+    if (events)
+        instance->text.last_event_ns = realtime_ns();
+    publisher_count(publisher, CMETA_COUNT_ENGINE_EVENTS, events);
+    publisher_count(publisher, CMETA_COUNT_ENGINE_ERRORS, errors);
+    publisher_count(publisher, CMETA_COUNT_ENGINE_CONNECTS, connects);
+    publisher_count(publisher, CMETA_COUNT_ENGINE_RECORDS_SKIPPED, skipped);
+    instance->dirty = true;
+}
+
+static bool sink_knows(struct engine_sink *sink, const char *id, size_t id_len, const char *scope)
+{
+    struct instance *instance = instance_of(sink);
+    struct cmeta_name name = name_of(id, id_len, scope);
+
+    return store_knows(instance->all->use.store, instance->row, &name);
+}
+
+static const struct engine_sink sink_template = {.stamp = sink_stamp,
+                                                 .observe = sink_observe,
+                                                 .status = sink_status,
+                                                 .renamed = sink_renamed,
+                                                 .gone = sink_gone,
+                                                 .reason = sink_reason,
+                                                 .list_complete = sink_list_complete,
+                                                 .state = sink_state,
+                                                 .count = sink_count,
+                                                 .knows = sink_knows};
+
+// --- rows ----------------------------------------------------------------------------------------
+
+// A path as a row has room for it: its middle is left out if need be.
+static void shorten(char *out, size_t size, const char *path)
+{
+    size_t len = strlen(path), half = (size - 4) / 2;
+
+    if (len < size)
+        memcpy(out, path, len + 1);
+    else
+        snprintf(out, size, "%.*s...%s", (int)half, path, path + len - half);
+}
+
+int instances_row_of(void *userdata, const char *name, const char *socket)
+{
+    const struct instances *instances = userdata;
+
+    for (unsigned row = 0; row < STORE_ROWS; row++) {
+        const struct instance *instance = instances->rows[row];
+
+        if (instance && instance->class && strcmp(instance->text.name, name) == 0 &&
+            strcmp(instance->text.socket, socket) == 0)
+            return (int)row;
+    }
+    return -1;
+}
+
+static struct instance *find(struct instances *instances, const char *name, const char *socket)
+{
+    for (unsigned row = 0; row < STORE_ROWS; row++) {
+        struct instance *instance = instances->rows[row];
+
+        if (instance && strcmp(instance->name, name) == 0 && strcmp(instance->socket, socket) == 0)
+            return instance;
+    }
+    return NULL;
+}
+
+static struct instance *add(struct instances *instances, const char *name,
+                            const struct engine_class *class, const char *socket)
+{
+    struct instance *instance;
+    unsigned row = 0;
+
+    while (row < STORE_ROWS && instances->rows[row])
+        row++;
+    if (row == STORE_ROWS)
+        return NULL;
+    instance = calloc(1, sizeof(*instance));
+    if (!instance)
+        return NULL;
+    instance->sink = sink_template;
+    instance->all = instances;
+    instance->class = class;
+    instance->name = name;
+    instance->row = row;
+    instance->socket = strdup(socket);
+    if (!instance->socket) {
+        free(instance);
+        return NULL;
+    }
+    snprintf(instance->text.name, sizeof(instance->text.name), "%s", name);
+    shorten(instance->text.socket, sizeof(instance->text.socket), socket);
+    instance->text.since_ns = realtime_ns();
+    instance->dirty = true;
+    instances->rows[row] = instance;
+    if (class)
+        store_set_precedence(instances->use.store, row, class->precedence);
+    return instance;
+}
+
+static void stop(struct instance *instance)
+{
+    if (instance->engine)
+        instance->class->stop(instance->engine);
+    instance->engine = NULL;
+}
+
+static void discard(struct instances *instances, struct instance *instance)
+{
+    const struct cmeta_engine_row unused = {0};
+
+    stop(instance);
+    if (instance->class)
+        store_withdraw(instances->use.store, instance->row);
+    publisher_row(instances->use.publisher, instance->row, &unused);
+    instances->rows[instance->row] = NULL;
+    free(instance->socket);
+    free(instance);
+}
+
+// --- the plan ------------------------------------------------------------------------------------
+
+// The same socket by another path is the same socket: /var/run is a link to /run. Below a host root
+// links are left alone: absolute ones would lead out of it.
+static void canonical(const char *host_root, const char *path, char out[PATH_MAX])
+{
+    char whole[PATH_MAX], folder[PATH_MAX], resolved[PATH_MAX];
+
+    snprintf(whole, sizeof(whole), "%s%s", strcmp(host_root, "/") == 0 ? "" : host_root, path);
+    snprintf(folder, sizeof(folder), "%s", whole);
+    if (!*host_root && realpath(dirname(folder), resolved) && strcmp(resolved, "/") != 0)
+        snprintf(out, PATH_MAX, "%.*s/%s", PATH_MAX - 256, resolved, strrchr(whole, '/') + 1);
+    else
+        snprintf(out, PATH_MAX, "%s", whole);
+}
+
+static int want(struct instances *instances, const char *name, const struct engine_class *class,
+                const char *socket, enum cmeta_engine_state state, const char *why)
+{
+    struct instance *instance = find(instances, name, socket);
+
+    if (instance && instance->class != class) { // enabled or disabled since
+        discard(instances, instance);
+        instance = NULL;
+    }
+    if (!instance)
+        instance = add(instances, name, class, socket);
+    if (!instance) {
+        log_error("more than %u engine sockets: %s %s has no room", STORE_ROWS, name, socket);
+        return -E2BIG;
+    }
+    instance->wanted = true;
+    if (!class) {
+        instance->text.state = state;
+        snprintf(instance->text.last_error, sizeof(instance->text.last_error), "%s", why);
+    }
+    return 0;
+}
+
+static int plan_sockets(struct instances *instances, const struct config *config,
+                        const struct config_engine *engine, const struct engine_class *class)
+{
+    char path[PATH_MAX];
+    int r = 0;
+
+    if (engine->has_sockets) {
+        for (size_t i = 0; i < engine->sockets_count && r == 0; i++) {
+            canonical(config->host_root, engine->sockets[i], path);
+            r = want(instances, engine->name, class, path, CMETA_ENGINE_WAITING, "");
+        }
+        return r;
+    }
+    for (size_t i = 0; class->default_sockets && class->default_sockets[i] && r == 0; i++) {
+        canonical(config->host_root, class->default_sockets[i], path);
+        r = want(instances, engine->name, class, path, CMETA_ENGINE_WAITING, "");
+    }
+    return r;
+}
+
+static int plan_engine(struct instances *instances, const struct config *config,
+                       const struct config_engine *engine)
+{
+    const struct engine_class *class = engine_class_find(engine->name);
+
+    if (!engine->enabled)
+        return engine->mentioned ? want(instances, engine->name, NULL, "", CMETA_ENGINE_DISABLED,
+                                        "disabled in the configuration")
+                                 : 0;
+    if (class)
+        return plan_sockets(instances, config, engine, class);
+    if (!engine->mentioned)
+        return 0;
+    if (!find(instances, engine->name, ""))
+        log_notice("engines.%s: this version does not drive it; its containers get no metadata",
+                   engine->name);
+    return want(instances, engine->name, NULL, "", CMETA_ENGINE_UNSUPPORTED,
+                "this version does not drive it");
+}
+
+static bool same_limits(const struct instances *instances, const struct config *config,
+                        unsigned timeout_ms)
+{
+    return instances->limits.label_max_len == config->limits.label_max_len &&
+           instances->limits.env == config->limits.env &&
+           instances->with_size == config->with_size && instances->timeout_ms == timeout_ms;
+}
+
+int instances_plan(struct instances *instances, const struct config *config)
+{
+    unsigned timeout_ms = (unsigned)(config->engine_timeout_ns / 1000000u);
+    bool changed = !same_limits(instances, config, timeout_ms);
+    int r = 0;
+
+    instances->limits = config->limits;
+    instances->with_size = config->with_size;
+    instances->timeout_ms = timeout_ms;
+    for (unsigned row = 0; row < STORE_ROWS; row++)
+        if (instances->rows[row]) {
+            instances->rows[row]->wanted = false;
+            instances->rows[row]->changed = changed;
+        }
+    for (size_t i = 0; i < config->engines_count && r == 0; i++)
+        r = plan_engine(instances, config, &config->engines[i]);
+    return r;
+}
+
+static void start(struct instances *instances, struct instance *instance)
+{
+    int r;
+
+    instance->host = (struct engine_host){.event = instances->use.event,
+                                          .http = instances->use.http,
+                                          .sockets = instances->use.sockets,
+                                          .sink = &instance->sink,
+                                          .limits = instances->limits,
+                                          .with_size = instances->with_size,
+                                          .timeout_ms = instances->timeout_ms,
+                                          .socket = instance->socket,
+                                          .name = instance->name};
+    sink_state(&instance->sink, CMETA_ENGINE_WAITING, 0, "", "");
+    r = instance->class->start(&instance->host, &instance->engine);
+    if (r == 0)
+        return;
+    instance->engine = NULL;
+    log_message(LOG_ERR, instance->name, instance->socket, "can't be started: %s", strerror(-r));
+    sink_state(&instance->sink, CMETA_ENGINE_FAILED, 0, "", strerror(-r));
+}
+
+void instances_apply(struct instances *instances)
+{
+    for (unsigned row = 0; row < STORE_ROWS; row++) {
+        struct instance *instance = instances->rows[row];
+
+        if (!instance)
+            continue;
+        if (!instance->wanted) {
+            discard(instances, instance);
+            continue;
+        }
+        if (!instance->class)
+            continue;
+        if (instance->changed) // limits apply to what is asked from now on: ask for all again
+            stop(instance);
+        instance->changed = false;
+        if (!instance->engine)
+            start(instances, instance);
+    }
+}
+
+// --- upkeep --------------------------------------------------------------------------------------
+
+void instances_flush(struct instances *instances)
+{
+    for (unsigned row = 0; row < STORE_ROWS; row++) {
+        struct instance *instance = instances->rows[row];
+
+        if (!instance || !instance->dirty)
+            continue;
+        instance->dirty = false;
+        instance->text.containers = store_claims(instances->use.store, row);
+        publisher_row(instances->use.publisher, row, &instance->text);
+    }
+}
+
+static const char *state_name(uint32_t state)
+{
+    static const char *const names[CMETA_ENGINE_STATE_COUNT] = {
+        "absent",     "waiting for its socket",
+        "connecting", "listing",
+        "connected",  "failed",
+        "disabled",   "unsupported"};
+
+    return state < CMETA_ENGINE_STATE_COUNT ? names[state] : "unknown";
+}
+
+void instances_describe(const struct instances *instances, char *text, size_t size)
+{
+    size_t used = 0;
+
+    *text = '\0';
+    for (unsigned row = 0; row < STORE_ROWS && used < size; row++) {
+        const struct instance *instance = instances->rows[row];
+
+        if (instance && instance->class)
+            used += (size_t)snprintf(text + used, size - used, "%s%s %s %s", used ? "; " : "",
+                                     instance->name, instance->text.socket,
+                                     state_name(instance->text.state));
+    }
+}
+
+struct instances *instances_new(const struct instances_use *use)
+{
+    struct instances *instances = calloc(1, sizeof(*instances));
+
+    if (instances)
+        instances->use = *use;
+    return instances;
+}
+
+struct instances *instances_free(struct instances *instances)
+{
+    for (unsigned row = 0; instances && row < STORE_ROWS; row++) {
+        struct instance *instance = instances->rows[row];
+
+        if (!instance)
+            continue;
+        stop(instance);
+        free(instance->socket);
+        free(instance);
+    }
+    free(instances);
+    return NULL;
+}

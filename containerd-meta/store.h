@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// The store: one truth per container out of what the sources say.
+//
+// A source is an engine instance, named by its engine row. Each source's view is kept apart; what
+// is published is a pure function of the views, group by group from the source of the highest
+// precedence that knows the group, so that any order of arrival gives the same record. An answer
+// counts as of the moment its question was asked: what is older than the source's own newest word
+// is dropped. Only the best source that ever claimed a container may end it. One thread.
+#ifndef STORE_H
+#define STORE_H
+
+#include "container.h"
+
+#include "shm/writer.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct store;
+
+#define STORE_ROWS CMETA_ENGINE_ROWS
+
+// Where the truth goes: the publisher, or a test.
+struct store_output {
+    void *userdata;
+    /**
+     * A container's record or state changed. `content` lives during the call.
+     * Return: 0; negative if it could not be published (it is offered again later).
+     */
+    int (*publish)(void *userdata, const struct cmeta_name *name,
+                   const struct cmeta_container *content, const struct cmeta_live *live);
+    void (*remove)(void *userdata, const struct cmeta_name *name, uint64_t removed_ns);
+    // An answer was dropped because the source had said something newer meanwhile.
+    void (*stale)(void *userdata);
+};
+
+struct store *store_new(const struct store_output *output);
+struct store *store_free(struct store *store); // returns NULL
+
+// The next moment, in the order of asking over all sources.
+uint64_t store_stamp(struct store *store);
+
+// What a row's word is worth; set before the row says anything.
+void store_set_precedence(struct store *store, unsigned row, int precedence);
+
+// What the sources say; see struct engine_sink for what each means. All return 0 or -ENOMEM.
+int store_observe(struct store *store, unsigned row, uint64_t asked,
+                  const struct container *container);
+int store_status(struct store *store, unsigned row, uint64_t asked, const struct cmeta_name *name,
+                 uint32_t word, uint32_t mask, int64_t pid, int64_t finished_ns);
+int store_renamed(struct store *store, unsigned row, uint64_t asked, const struct cmeta_name *name,
+                  const char *text);
+int store_gone(struct store *store, unsigned row, uint64_t asked, const struct cmeta_name *name);
+int store_reason(struct store *store, unsigned row, const struct cmeta_name *name, uint32_t groups,
+                 enum cmeta_reason reason);
+int store_list_complete(struct store *store, unsigned row, uint64_t asked);
+
+// The source is no more (disabled): its views go as if it had never spoken.
+int store_withdraw(struct store *store, unsigned row);
+
+/**
+ * store_restore() - a container of an earlier daemon's region, unconfirmed until a source speaks
+ * @owner: the row of the instance that must confirm it: its next complete list without the
+ *         container ends it
+ */
+int store_restore(struct store *store, unsigned owner, const struct cmeta_name *name,
+                  const struct cmeta_container *content, const struct cmeta_live *live);
+
+/**
+ * store_tick() - forget removed containers whose late answers can't come any more; offer again what
+ * couldn't be published
+ * @monotonic_ns: now
+ * Call it every few seconds.
+ */
+void store_tick(struct store *store, uint64_t monotonic_ns);
+
+// Whether a source has a live view of a container; how many it has; how many live containers there
+// are, and how many of them lack a group that rules read.
+bool store_knows(const struct store *store, unsigned row, const struct cmeta_name *name);
+uint32_t store_claims(const struct store *store, unsigned row);
+uint32_t store_containers(const struct store *store);
+uint32_t store_incomplete(const struct store *store);
+
+// What is kept in all, removed ones included (for tests of memory).
+uint32_t store_entries(const struct store *store);
+
+#endif

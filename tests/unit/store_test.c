@@ -1,0 +1,458 @@
+// SPDX-License-Identifier: Apache-2.0
+// The store: views of several sources, moments, endings.
+#include "containerd-meta/store.h"
+#include "tests/unit/support/check_main.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define DOCKER     0u
+#define CONTAINERD 1u
+#define CRI        2u
+
+// The last word about each container.
+struct told {
+    char id[80];
+    uint64_t record[CMETA_RECORD_MAX / 8];
+    size_t size;
+    struct cmeta_live live;
+    bool removed;
+    unsigned publications;
+};
+
+static struct told told[8];
+static unsigned told_count, stale_count;
+static int publish_result;
+
+static struct told *told_of(const char *id, size_t len)
+{
+    for (unsigned i = 0; i < told_count; i++)
+        if (strlen(told[i].id) == len && memcmp(told[i].id, id, len) == 0)
+            return &told[i];
+    ck_assert_uint_lt(told_count, 8);
+    told[told_count] = (struct told){0};
+    memcpy(told[told_count].id, id, len);
+    return &told[told_count++];
+}
+
+static int on_publish(void *userdata, const struct cmeta_name *name,
+                      const struct cmeta_container *content, const struct cmeta_live *live)
+{
+    struct told *t = told_of(name->id.data, name->id.len);
+    struct cmeta_container stable = *content;
+    int size;
+
+    (void)userdata;
+    stable.published_ns = 0;
+    size = cmeta_record_encode(&stable, t->record, sizeof(t->record), NULL);
+    ck_assert_int_gt(size, 0);
+    t->size = (size_t)size;
+    t->live = *live;
+    t->removed = false;
+    t->publications++;
+    return publish_result;
+}
+
+static void on_remove(void *userdata, const struct cmeta_name *name, uint64_t removed_ns)
+{
+    (void)userdata;
+    ck_assert_uint_gt(removed_ns, 0);
+    told_of(name->id.data, name->id.len)->removed = true;
+}
+
+static void on_stale(void *userdata)
+{
+    (void)userdata;
+    stale_count++;
+}
+
+static struct store *new_store(void)
+{
+    const struct store_output output = {
+        .publish = on_publish, .remove = on_remove, .stale = on_stale};
+    struct store *store = store_new(&output);
+
+    told_count = stale_count = 0;
+    publish_result = 0;
+    ck_assert_ptr_nonnull(store);
+    store_set_precedence(store, DOCKER, 60);
+    store_set_precedence(store, CONTAINERD, 20);
+    store_set_precedence(store, CRI, 50);
+    return store;
+}
+
+static const struct container_limits limits = {.label_max_len = 100};
+
+// A container whose groups are known as asked, each with something of the source's own in it.
+static struct container *sample(const char *id, const char *mark, uint32_t known)
+{
+    struct container *container = container_new(id, strlen(id), "");
+
+    ck_assert_ptr_nonnull(container);
+    container->content.type = CMETA_TYPE_DOCKER;
+    if (known & CMETA_GROUP_BIT(CMETA_GROUP_IDENTITY))
+        container_set(container, CMETA_STRING_NAME, mark);
+    if (known & CMETA_GROUP_BIT(CMETA_GROUP_IMAGE))
+        container_set(container, CMETA_STRING_IMAGE, mark);
+    if (known & CMETA_GROUP_BIT(CMETA_GROUP_LABELS))
+        container_add_label(container, &limits, "from", 4, mark, strlen(mark));
+    if (known & CMETA_GROUP_BIT(CMETA_GROUP_SECURITY))
+        container_set(container, CMETA_STRING_USER, mark);
+    if (known & CMETA_GROUP_BIT(CMETA_GROUP_MOUNTS))
+        container_add_mount(container, mark, "/to", "", "", true);
+    container->content.known = known;
+    return container;
+}
+
+static void observe(struct store *store, unsigned row, uint64_t asked, const char *id,
+                    const char *mark, uint32_t known)
+{
+    struct container *container = sample(id, mark, known);
+
+    ck_assert_int_eq(store_observe(store, row, asked, container), 0);
+    container_free(container);
+}
+
+static struct cmeta_name name_of(const char *id)
+{
+    return (struct cmeta_name){{id, (uint32_t)strlen(id)}, {"", 0}};
+}
+
+static struct told *last(const char *id)
+{
+    return told_of(id, strlen(id));
+}
+
+static const char *text_of(const char *id, enum cmeta_string which)
+{
+    static char text[256];
+    struct told *t = last(id);
+    struct cmeta_view view;
+    struct cmeta_str value;
+
+    ck_assert_int_eq(cmeta_view_init(&view, t->record, t->size), 0);
+    if (!cmeta_view_string(&view, which, &value))
+        return "(absent)";
+    snprintf(text, sizeof(text), "%.*s", (int)value.len, value.data);
+    return text;
+}
+
+static struct cmeta_view view_of(const char *id)
+{
+    struct told *t = last(id);
+    struct cmeta_view view;
+
+    ck_assert_int_eq(cmeta_view_init(&view, t->record, t->size), 0);
+    return view;
+}
+
+#define ALL  CMETA_GROUPS_ALL
+#define B(g) CMETA_GROUP_BIT(CMETA_GROUP_##g)
+
+START_TEST(groups_come_from_the_best_source_that_knows_them)
+{
+    struct store *store = new_store();
+    struct cmeta_view view;
+
+    observe(store, CONTAINERD, store_stamp(store), "a", "containerd", ALL);
+    observe(store, DOCKER, store_stamp(store), "a", "docker", B(IDENTITY) | B(LABELS));
+    ck_assert_str_eq(text_of("a", CMETA_STRING_NAME), "docker");
+    ck_assert_str_eq(text_of("a", CMETA_STRING_IMAGE), "containerd");
+    ck_assert_str_eq(text_of("a", CMETA_STRING_USER), "containerd");
+    view = view_of("a");
+    ck_assert_uint_eq(cmeta_view_known(&view), ALL);
+    store_free(store);
+}
+END_TEST
+
+// Three sources' words in every order give one record, byte for byte.
+START_TEST(any_order_of_arrival_gives_the_same_record)
+{
+    static const uint8_t orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
+                                         {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+    static const uint32_t known[3] = {B(IDENTITY) | B(IMAGE), B(IMAGE) | B(SECURITY) | B(MOUNTS),
+                                      B(LABELS) | B(IDENTITY) | B(MOUNTS)};
+    static const char *const marks[3] = {"docker", "containerd", "cri"};
+    static uint64_t first[CMETA_RECORD_MAX / 8];
+    size_t first_size = 0;
+
+    for (int o = 0; o < 6; o++) {
+        struct store *store = new_store();
+        uint64_t asked[3];
+
+        for (int i = 0; i < 3; i++)
+            asked[i] = store_stamp(store);
+        for (int i = 0; i < 3; i++)
+            observe(store, orders[o][i], asked[orders[o][i]], "a", marks[orders[o][i]],
+                    known[orders[o][i]]);
+        if (o == 0) {
+            first_size = last("a")->size;
+            memcpy(first, last("a")->record, first_size);
+        }
+        ck_assert_uint_eq(last("a")->size, first_size);
+        ck_assert_mem_eq(last("a")->record, first, first_size);
+        store_free(store);
+    }
+}
+END_TEST
+
+START_TEST(unknown_groups_are_unknown_and_say_why)
+{
+    struct store *store = new_store();
+    struct cmeta_name name = name_of("a");
+    struct cmeta_view view;
+
+    observe(store, DOCKER, store_stamp(store), "a", "docker", B(IDENTITY));
+    view = view_of("a");
+    ck_assert_uint_eq(cmeta_view_known(&view), B(IDENTITY));
+    ck_assert_uint_eq(cmeta_view_reason(&view, CMETA_GROUP_SECURITY), CMETA_REASON_NOT_YET);
+    ck_assert_uint_eq(store_incomplete(store), 1);
+    store_reason(store, DOCKER, &name, ALL, CMETA_REASON_ENGINE_UNREACHABLE);
+    view = view_of("a");
+    ck_assert_uint_eq(cmeta_view_reason(&view, CMETA_GROUP_SECURITY),
+                      CMETA_REASON_ENGINE_UNREACHABLE);
+    ck_assert_uint_eq(cmeta_view_reason(&view, CMETA_GROUP_IDENTITY), CMETA_REASON_NONE);
+    observe(store, DOCKER, store_stamp(store), "a", "docker", ALL);
+    ck_assert_uint_eq(store_incomplete(store), 0);
+    store_free(store);
+}
+END_TEST
+
+// The list asked before a rename answers after it.
+START_TEST(an_older_answer_does_not_undo_a_newer_word)
+{
+    struct store *store = new_store();
+    struct cmeta_name name = name_of("a");
+    uint64_t asked;
+
+    observe(store, DOCKER, store_stamp(store), "a", "old", ALL);
+    asked = store_stamp(store);
+    ck_assert_int_eq(store_renamed(store, DOCKER, store_stamp(store), &name, "new"), 0);
+    observe(store, DOCKER, asked, "a", "old", ALL);
+    ck_assert_str_eq(text_of("a", CMETA_STRING_NAME), "new");
+    ck_assert_str_eq(text_of("a", CMETA_STRING_IMAGE), "old");
+    store_status(store, DOCKER, store_stamp(store), &name, CMETA_STATE_EXITED, 0xff, 0, -1);
+    store_status(store, DOCKER, asked, &name, CMETA_STATE_RUNNING, 0xff, 7, -1);
+    ck_assert_uint_eq(CMETA_STATUS_STATE(last("a")->live.word), CMETA_STATE_EXITED);
+    ck_assert_uint_gt(stale_count, 0);
+    store_free(store);
+}
+END_TEST
+
+START_TEST(a_late_inspect_does_not_revive_the_dead)
+{
+    struct store *store = new_store();
+    struct cmeta_name name = name_of("a");
+    uint64_t asked;
+
+    observe(store, DOCKER, store_stamp(store), "a", "docker", B(IDENTITY));
+    asked = store_stamp(store);
+    store_gone(store, DOCKER, store_stamp(store), &name);
+    ck_assert(last("a")->removed);
+    observe(store, DOCKER, asked, "a", "docker", ALL);
+    ck_assert(last("a")->removed);
+    ck_assert_uint_eq(store_containers(store), 0);
+    ck_assert_uint_eq(stale_count, 1);
+    store_free(store);
+}
+END_TEST
+
+START_TEST(a_list_begun_before_a_create_does_not_bury_it)
+{
+    struct store *store = new_store();
+    uint64_t listed = store_stamp(store);
+
+    observe(store, DOCKER, store_stamp(store), "a", "docker", B(IDENTITY));
+    store_list_complete(store, DOCKER, listed);
+    ck_assert(!last("a")->removed);
+    store_list_complete(store, DOCKER, store_stamp(store));
+    ck_assert(last("a")->removed);
+    store_free(store);
+}
+END_TEST
+
+START_TEST(what_a_complete_list_names_stays)
+{
+    struct store *store = new_store();
+    uint64_t listed;
+
+    observe(store, DOCKER, store_stamp(store), "a", "docker", ALL);
+    observe(store, DOCKER, store_stamp(store), "b", "docker", ALL);
+    listed = store_stamp(store);
+    observe(store, DOCKER, listed, "a", "docker", B(LABELS));
+    store_list_complete(store, DOCKER, listed);
+    ck_assert(!last("a")->removed);
+    ck_assert(last("b")->removed);
+    ck_assert_uint_eq(store_claims(store, DOCKER), 1);
+    store_free(store);
+}
+END_TEST
+
+START_TEST(only_the_best_source_that_claimed_it_ends_a_container)
+{
+    struct store *store = new_store();
+    struct cmeta_name name = name_of("a");
+
+    observe(store, DOCKER, store_stamp(store), "a", "docker", B(IDENTITY));
+    observe(store, CONTAINERD, store_stamp(store), "a", "containerd", B(IDENTITY) | B(SECURITY));
+    store_gone(store, CONTAINERD, store_stamp(store), &name);
+    ck_assert(!last("a")->removed);
+    ck_assert_str_eq(text_of("a", CMETA_STRING_USER), "(absent)"); // its view is withdrawn
+    observe(store, CONTAINERD, store_stamp(store), "a", "containerd", B(IDENTITY) | B(SECURITY));
+    store_gone(store, DOCKER, store_stamp(store), &name);
+    ck_assert(last("a")->removed);
+    store_free(store);
+}
+END_TEST
+
+START_TEST(a_removed_container_that_reappears_is_revived)
+{
+    struct store *store = new_store();
+    struct cmeta_name name = name_of("a");
+
+    observe(store, DOCKER, store_stamp(store), "a", "one", ALL);
+    store_gone(store, DOCKER, store_stamp(store), &name);
+    observe(store, DOCKER, store_stamp(store), "a", "two", ALL);
+    ck_assert(!last("a")->removed);
+    ck_assert_str_eq(text_of("a", CMETA_STRING_NAME), "two");
+    ck_assert_uint_eq(store_containers(store), 1);
+    store_free(store);
+}
+END_TEST
+
+START_TEST(what_was_unknown_at_the_end_says_that_it_ended_early)
+{
+    struct store *store = new_store();
+    struct cmeta_name name = name_of("a");
+    struct cmeta_view view;
+
+    observe(store, DOCKER, store_stamp(store), "a", "docker", B(IDENTITY));
+    store_gone(store, DOCKER, store_stamp(store), &name);
+    view = view_of("a");
+    ck_assert_uint_eq(cmeta_view_reason(&view, CMETA_GROUP_SECURITY), CMETA_REASON_ENDED_EARLY);
+    store_free(store);
+}
+END_TEST
+
+START_TEST(a_disabled_engine_takes_its_views_along)
+{
+    struct store *store = new_store();
+
+    observe(store, DOCKER, store_stamp(store), "a", "docker", ALL);
+    observe(store, DOCKER, store_stamp(store), "b", "docker", ALL);
+    observe(store, CONTAINERD, store_stamp(store), "b", "containerd", ALL);
+    store_withdraw(store, DOCKER);
+    ck_assert(last("a")->removed);
+    ck_assert(!last("b")->removed);
+    ck_assert_str_eq(text_of("b", CMETA_STRING_NAME), "containerd");
+    ck_assert_uint_eq(store_claims(store, DOCKER), 0);
+    store_free(store);
+}
+END_TEST
+
+static void restore(struct store *store, const char *id, unsigned owner)
+{
+    struct container *old = sample(id, "restored", ALL);
+    struct cmeta_name name = name_of(id);
+    struct cmeta_live live = {.word = CMETA_STATE_RUNNING, .pid = 42, .first_seen_ns = 5};
+
+    ck_assert_int_eq(store_restore(store, owner, &name, &old->content, &live), 0);
+    container_free(old);
+}
+
+START_TEST(restored_containers_stand_until_their_engine_speaks)
+{
+    struct store *store = new_store();
+    uint64_t listed;
+
+    restore(store, "a", DOCKER);
+    restore(store, "b", DOCKER);
+    restore(store, "c", CONTAINERD);
+    ck_assert_uint_ne(last("a")->live.word & CMETA_STATUS_UNCONFIRMED, 0);
+    ck_assert_uint_eq(last("a")->live.first_seen_ns, 5);
+    listed = store_stamp(store);
+    observe(store, DOCKER, listed, "a", "docker", B(LABELS));
+    ck_assert_uint_eq(last("a")->live.word & CMETA_STATUS_UNCONFIRMED, 0);
+    ck_assert_str_eq(text_of("a", CMETA_STRING_USER), "restored"); // until inspect has answered
+    store_list_complete(store, DOCKER, listed);
+    ck_assert(!last("a")->removed);
+    ck_assert(last("b")->removed);
+    ck_assert(!last("c")->removed); // not Docker's to end
+    observe(store, DOCKER, store_stamp(store), "a", "docker", ALL);
+    ck_assert_str_eq(text_of("a", CMETA_STRING_USER), "docker");
+    store_withdraw(store, CONTAINERD);
+    ck_assert(last("c")->removed);
+    store_free(store);
+}
+END_TEST
+
+START_TEST(what_is_only_in_the_list_is_added_to_what_the_event_told)
+{
+    struct store *store = new_store();
+    struct container *partial = container_new("a", 1, "");
+    struct cmeta_view view;
+    struct cmeta_str value;
+
+    observe(store, DOCKER, store_stamp(store), "a", "web", B(IDENTITY));
+    container_set(partial, CMETA_STRING_IMAGE, "lab:1");
+    container_set(partial, CMETA_STRING_NAME, "other");
+    container_add_label(partial, &limits, "k", 1, "v", 1);
+    ck_assert_int_eq(store_observe(store, DOCKER, store_stamp(store), partial), 0);
+    container_free(partial);
+    ck_assert_str_eq(text_of("a", CMETA_STRING_NAME), "web"); // known: partial words don't count
+    ck_assert_str_eq(text_of("a", CMETA_STRING_IMAGE), "lab:1");
+    view = view_of("a");
+    ck_assert_uint_eq(cmeta_view_known(&view), B(IDENTITY));
+    ck_assert_int_eq(cmeta_view_find_label(&view, CMETA_LIST_LABELS, "k", 1, &value), 1);
+    store_free(store);
+}
+END_TEST
+
+START_TEST(what_could_not_be_published_is_offered_again)
+{
+    struct store *store = new_store();
+    unsigned before;
+
+    publish_result = -28;
+    observe(store, DOCKER, store_stamp(store), "a", "docker", ALL);
+    publish_result = 0;
+    before = last("a")->publications;
+    store_tick(store, UINT64_C(1) << 60);
+    ck_assert_uint_eq(last("a")->publications, before + 1);
+    store_tick(store, (UINT64_C(1) << 60) + (UINT64_C(1) << 50));
+    ck_assert_uint_eq(last("a")->publications, before + 1);
+    store_free(store);
+}
+END_TEST
+
+// Pain 5: memory is flat over many containers.
+START_TEST(nothing_is_kept_of_containers_that_came_and_went)
+{
+    struct store *store = new_store();
+    uint64_t now = UINT64_C(1) << 60;
+
+    for (unsigned i = 0; i < 100000; i++) {
+        struct cmeta_name name = name_of("a");
+
+        observe(store, DOCKER, store_stamp(store), "a", "docker", ALL);
+        store_gone(store, DOCKER, store_stamp(store), &name);
+        if (i % 1000 == 999)
+            store_tick(store, now += UINT64_C(1) << 40);
+    }
+    ck_assert_uint_eq(store_entries(store), 0);
+    store_free(store);
+}
+END_TEST
+
+CHECK_MAIN("store", 30, groups_come_from_the_best_source_that_knows_them,
+           any_order_of_arrival_gives_the_same_record, unknown_groups_are_unknown_and_say_why,
+           an_older_answer_does_not_undo_a_newer_word, a_late_inspect_does_not_revive_the_dead,
+           a_list_begun_before_a_create_does_not_bury_it, what_a_complete_list_names_stays,
+           only_the_best_source_that_claimed_it_ends_a_container,
+           a_removed_container_that_reappears_is_revived,
+           what_was_unknown_at_the_end_says_that_it_ended_early,
+           a_disabled_engine_takes_its_views_along,
+           restored_containers_stand_until_their_engine_speaks,
+           what_is_only_in_the_list_is_added_to_what_the_event_told,
+           what_could_not_be_published_is_offered_again,
+           nothing_is_kept_of_containers_that_came_and_went)
