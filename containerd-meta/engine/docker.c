@@ -86,11 +86,22 @@ static void hang_up(struct docker *docker)
     sd_event_source_set_enabled(docker->upkeep, SD_EVENT_OFF);
 }
 
+// The transport names the socket first; here everything that is said names it already.
+static const char *without_socket(const struct docker *docker, const char *text)
+{
+    size_t len = strlen(docker->host->socket);
+
+    return strncmp(text, docker->host->socket, len) == 0 && strncmp(text + len, ": ", 2) == 0
+               ? text + len + 2
+               : text;
+}
+
 // Lost or refused: say so and try again later.
 static void fail(struct docker *docker, const char *text)
 {
     uint64_t wait_us;
 
+    text = without_socket(docker, text);
     hang_up(docker);
     docker->sink->count(docker->sink, 0, 1, 0, 0);
     if (docker->state != CMETA_ENGINE_FAILED)
@@ -528,6 +539,7 @@ static void on_fetch_failed(void *userdata, const char *text)
 {
     struct docker *docker = userdata;
 
+    text = without_socket(docker, text);
     log_message(LOG_DEBUG, docker->host->name, docker->host->socket, "%s", text);
     set_state(docker, docker->state, text);
 }

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// The daemon's parts around a fake engine, in the test's own process: configuration, engine
+// instances, store, publisher and region, as daemon.c joins them.
+#ifndef FIXTURE_H
+#define FIXTURE_H
+
+#include "containerd-meta/config.h"
+#include "containerd-meta/instances.h"
+#include "containerd-meta/publisher.h"
+#include "shm/reader.h"
+#include "tests/fake/http_engine.h"
+#include "tests/unit/support/check_main.h"
+
+struct fixture {
+    struct temp_dir dir;
+    char socket[96]; // of the fake engine
+    char region_dir[96];
+    struct fake_http *fake;
+    sd_event *event;
+    sd_event_source *post;
+    struct http *http;
+    struct socket_watcher *sockets;
+    struct store *store;
+    struct publisher *publisher;
+    struct instances *instances;
+    struct config config;
+    int lock_fd;
+};
+
+// A place, and a fake engine at its socket that answers as a Docker without containers does.
+void fixture_make(struct fixture *f);
+void fixture_remove(struct fixture *f);
+
+/**
+ * fixture_run() - begin as a daemon does, with the fake as its only engine
+ * @yaml: further configuration, or ""
+ */
+void fixture_run(struct fixture *f, const char *yaml);
+// End as a daemon does: the region stays.
+void fixture_end(struct fixture *f);
+// Another configuration, as SIGHUP brings it; whole, without the fake's engine.
+void fixture_reload(struct fixture *f, const char *yaml);
+
+// Docker as an engine at the fake's socket, for a configuration.
+const char *fixture_docker(const struct fixture *f);
+
+/**
+ * fixture_wait() - until a condition of the region holds; 10 s at most
+ * Return: whether it does.
+ */
+bool fixture_wait(struct fixture *f, bool (*condition)(struct fixture *f, const void *argument),
+                  const void *argument);
+
+// --- what the region says ------------------------------------------------------------------------
+// By short or full ID, name not accepted. Strings live until the next call.
+bool fixture_find(struct fixture *f, const char *id, struct cmeta_region *region,
+                  cmeta_handle *handle);
+const char *fixture_text(struct fixture *f, const char *id, enum cmeta_string which);
+const char *fixture_label(struct fixture *f, const char *id, const char *key);
+uint32_t fixture_known(struct fixture *f, const char *id);
+uint32_t fixture_flags(struct fixture *f, const char *id);
+uint8_t fixture_reason(struct fixture *f, const char *id, enum cmeta_group group);
+uint32_t fixture_state(struct fixture *f, const char *id); // CMETA_STATE_*, 0 if not there
+struct cmeta_status fixture_status(struct fixture *f, const char *id);
+uint64_t fixture_counter(struct fixture *f, const char *name);
+struct cmeta_engine_row fixture_row(struct fixture *f, unsigned row);
+
+// Conditions: the argument is as their names say.
+bool fixture_has(struct fixture *f, const void *id);
+bool fixture_lacks(struct fixture *f, const void *id); // not there, or removed
+bool fixture_complete(struct fixture *f, const void *id);
+bool fixture_connected(struct fixture *f, const void *unused);
+bool fixture_failed(struct fixture *f, const void *unused);
+
+#endif
