@@ -120,6 +120,7 @@ PLUGIN_CFLAGS := -ffunction-sections -fdata-sections
 JANSSON_A     ?= $(shell pkg-config --variable=libdir jansson)/libjansson.a
 PLUGIN_LDFLAGS = -shared -Wl,--version-script=plugin/libcontainer.map -Wl,-z,defs -Wl,-Bsymbolic \
 	-Wl,--gc-sections -Wl,--as-needed -Wl,--exclude-libs,ALL -Wl,-soname,libcontainer.so
+PLUGIN_LIBS = -Wl,--wrap=stdin -Wl,--wrap=stdout -Wl,--wrap=stderr $(JANSSON_A) -lpthread
 
 $(BUILD)/libcontainer.so: $(call pic,$(PLUGIN_SRC) $(PLUGIN_SHM)) plugin/libcontainer.map
 	$(call say,LD,$@)
@@ -220,6 +221,48 @@ sanitize:
 	$(MAKE) BUILD=$(BUILD)/tsan SANITIZE=thread test-unit
 
 -include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/obj/*/*/*.d $(BUILD)/obj/*/*/*/*.d $(BUILD)/pic/*/*.d)
+
+# --- demo, installation --------------------------------------------------------------------------
+
+demo: deps
+	$(MAKE) all
+	BUILD="$(abspath $(BUILD))" packaging/demo
+
+BINDIR  ?= $(PREFIX)/bin
+SBINDIR ?= $(PREFIX)/sbin
+DATADIR ?= $(PREFIX)/share
+DOCDIR  ?= $(DATADIR)/doc/containerd-meta
+PLUGINDIR ?= $(LIBDIR)/containerd-meta
+FALCO_FILES := falco.container_plugin.yaml falco.yaml.snippet
+# What `make install` lays out; `make uninstall` takes away just that.
+INSTALLED = $(SBINDIR)/containerd-meta $(BINDIR)/containerd-meta-ctl $(PLUGINDIR)/libcontainer.so \
+	$(UNITDIR)/system/containerd-meta.service $(LIBDIR)/tmpfiles.d/containerd-meta.conf \
+	$(LIBDIR)/sysusers.d/containerd-meta.conf $(DOCDIR)/README.md $(DOCDIR)/CHANGELOG.md \
+	$(addprefix $(DOCDIR)/,$(notdir $(wildcard docs/*.md))) \
+	$(addprefix $(DATADIR)/containerd-meta/falco/,$(FALCO_FILES) README.md) \
+	$(DATADIR)/containerd-meta/config.yaml
+fill = sed -e 's|@BINDIR@|$(SBINDIR)|' -e 's|@PLUGIN@|$(PLUGINDIR)/libcontainer.so|'
+
+# The configuration is the administrator's: it is never overwritten.
+install: all
+	install -Dm755 $(BUILD)/containerd-meta $(DESTDIR)$(SBINDIR)/containerd-meta
+	install -Dm755 $(BUILD)/containerd-meta-ctl $(DESTDIR)$(BINDIR)/containerd-meta-ctl
+	install -Dm755 -s $(BUILD)/libcontainer.so $(DESTDIR)$(PLUGINDIR)/libcontainer.so
+	install -d $(DESTDIR)$(UNITDIR)/system $(DESTDIR)$(DATADIR)/containerd-meta/falco $(DESTDIR)$(DOCDIR)
+	$(fill) systemd/containerd-meta.service >$(DESTDIR)$(UNITDIR)/system/containerd-meta.service
+	install -Dm644 systemd/containerd-meta.tmpfiles $(DESTDIR)$(LIBDIR)/tmpfiles.d/containerd-meta.conf
+	install -Dm644 systemd/containerd-meta.sysusers $(DESTDIR)$(LIBDIR)/sysusers.d/containerd-meta.conf
+	install -m644 README.md CHANGELOG.md $(wildcard docs/*.md) $(DESTDIR)$(DOCDIR)/
+	install -m644 packaging/falco/README.md $(DESTDIR)$(DATADIR)/containerd-meta/falco/README.md
+	for file in $(FALCO_FILES); do \
+		$(fill) packaging/falco/$$file >$(DESTDIR)$(DATADIR)/containerd-meta/falco/$$file || exit 1; done
+	install -m644 packaging/config.yaml $(DESTDIR)$(DATADIR)/containerd-meta/config.yaml
+	test -e $(DESTDIR)$(SYSCONFDIR)/containerd-meta/config.yaml || \
+		install -Dm644 packaging/config.yaml $(DESTDIR)$(SYSCONFDIR)/containerd-meta/config.yaml
+
+uninstall:
+	rm -f $(addprefix $(DESTDIR),$(INSTALLED))
+	-rmdir $(addprefix $(DESTDIR),$(DATADIR)/containerd-meta/falco $(DATADIR)/containerd-meta $(DOCDIR) $(PLUGINDIR))
 
 clean:
 	rm -rf $(BUILD)

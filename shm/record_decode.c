@@ -31,27 +31,28 @@ static void count_all(const struct cmeta_view *view, struct counts *n)
         n->args[p] = cmeta_view_count(view, CMETA_LIST_HEALTHCHECK_ARGS + p);
 }
 
-static void *carve(uint8_t **at, size_t bytes)
+// The next piece of a memory whose size is counted first, with no memory there yet.
+static void *carve(uint8_t *memory, size_t *used, size_t bytes)
 {
-    void *piece = *at;
+    void *piece = memory ? memory + *used : NULL;
 
-    *at += (bytes + 7) & ~(size_t)7;
+    *used += (bytes + 7) & ~(size_t)7;
     return piece;
 }
 
-static void carve_all(uint8_t *memory, const struct counts *n, struct lists *lists, size_t *total)
+static size_t carve_all(uint8_t *memory, const struct counts *n, struct lists *lists)
 {
-    uint8_t *at = memory;
+    size_t used = 0;
 
-    lists->labels = carve(&at, n->labels * sizeof(*lists->labels));
-    lists->pod_labels = carve(&at, n->pod_labels * sizeof(*lists->pod_labels));
-    lists->mounts = carve(&at, n->mounts * sizeof(*lists->mounts));
-    lists->ports = carve(&at, n->ports * sizeof(*lists->ports));
-    lists->addresses = carve(&at, n->addresses * sizeof(*lists->addresses));
-    lists->env = carve(&at, n->env * sizeof(*lists->env));
+    lists->labels = carve(memory, &used, n->labels * sizeof(*lists->labels));
+    lists->pod_labels = carve(memory, &used, n->pod_labels * sizeof(*lists->pod_labels));
+    lists->mounts = carve(memory, &used, n->mounts * sizeof(*lists->mounts));
+    lists->ports = carve(memory, &used, n->ports * sizeof(*lists->ports));
+    lists->addresses = carve(memory, &used, n->addresses * sizeof(*lists->addresses));
+    lists->env = carve(memory, &used, n->env * sizeof(*lists->env));
     for (unsigned p = 0; p < CMETA_PROBE_COUNT; p++)
-        lists->args[p] = carve(&at, n->args[p] * sizeof(*lists->args[p]));
-    *total = (size_t)(at - memory);
+        lists->args[p] = carve(memory, &used, n->args[p] * sizeof(*lists->args[p]));
+    return used;
 }
 
 static uint32_t fill_labels(const struct cmeta_view *view, enum cmeta_list list, uint32_t count,
@@ -104,15 +105,13 @@ int cmeta_view_decode(const struct cmeta_view *view, struct cmeta_container *out
     struct cmeta_container found = {0};
     struct counts n;
     struct lists lists;
-    size_t total;
     uint8_t *memory;
 
     count_all(view, &n);
-    carve_all(NULL, &n, &lists, &total);
-    memory = malloc(total + 1);
+    memory = malloc(carve_all(NULL, &n, &lists) + 1);
     if (!memory)
         return -ENOMEM;
-    carve_all(memory, &n, &lists, &total);
+    carve_all(memory, &n, &lists);
 
     fill_scalars(view, &found);
     found.labels = lists.labels;

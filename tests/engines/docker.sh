@@ -32,6 +32,7 @@ start_docker() {
         --pidfile "$docker_base/dockerd.pid" -H "unix://$docker_sock" $(docker_runtime) "$@" \
         >>"$work/dockerd.log" 2>&1 &
     docker_pid=$!
+    disown "$docker_pid"
     if ! until_true 60 docker_answers; then
         tail -n 20 "$work/dockerd.log" >&2
         return 1

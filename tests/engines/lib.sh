@@ -79,6 +79,7 @@ finish() { [ "$failed" = 0 ]; }
 start_daemon() {
     "$daemon_bin" --region "$region" "$@" >>"$work/daemon.log" 2>&1 &
     daemon_pid=$!
+    disown "$daemon_pid"
     pids+=("$daemon_pid")
     until_true 20 test -e "$region/table"
 }

@@ -21,8 +21,7 @@ enum exit_code { EXIT_OK = 0, EXIT_VIOLATION = 1, EXIT_USAGE = 2, EXIT_REFUSED =
 
 struct options {
     char plugin[PATH_MAX];
-    const char *config, *script;
-    json_t *regions;
+    const char *config, *script, *region;
     char *fields_text;
     const char *fields[FIELDS_MAX];
     size_t n_fields;
@@ -46,7 +45,7 @@ static void help(void)
         "\n"
         "  --plugin SO          the plugin (default: libcontainer.so beside this program)\n"
         "  --config JSON        its init_config\n"
-        "  --region DIR         adds DIR to the list `regions` of the configuration; repeatable\n"
+        "  --region DIR         the folder of the region: key `region` of the configuration\n"
         "  --fields A,B[,C]     fields, also with an argument: container.label[app]\n"
         "  --pid PID            a process; repeatable, as PIDs without an option\n"
         "  --all                all processes\n"
@@ -151,7 +150,7 @@ static int take_option(struct options *o, int c, const char *arg)
         o->config = arg;
         return EXIT_OK;
     case OPT_REGION:
-        json_array_append_new(o->regions, json_string(arg));
+        o->region = arg;
         return EXIT_OK;
     case OPT_FIELDS:
         return split_fields(o, arg) ? EXIT_OK : usage("no list of fields:", arg);
@@ -193,17 +192,17 @@ static void default_plugin(struct options *o)
     snprintf(o->plugin, sizeof(o->plugin), "%.4000s/libcontainer.so", dirname(self));
 }
 
-// The configuration with the regions merged in; NULL when it isn't an object. To be freed.
+// The configuration with the region merged in; NULL when it isn't an object. To be freed.
 static char *merged_config(const struct options *o)
 {
-    if (json_array_size(o->regions) == 0)
+    if (!o->region)
         return host_strdup(o->config ? o->config : "");
     json_t *all = json_loads(o->config && *o->config ? o->config : "{}", 0, NULL);
     if (!json_is_object(all)) {
         json_decref(all);
         return NULL;
     }
-    json_object_set(all, "regions", o->regions);
+    json_object_set_new(all, "region", json_string(o->region));
     char *text = json_dumps(all, JSON_COMPACT);
     json_decref(all);
     return text;
@@ -391,7 +390,6 @@ int main(int argc, char **argv)
     struct options o = {.select = SELECT_DEFAULT, .api_minor = HOST_API_MINOR};
     int c, code = EXIT_OK;
     default_plugin(&o);
-    o.regions = json_array();
     split_fields(&o, default_fields);
     while (code == EXIT_OK && (c = getopt_long(argc, argv, "o:qh", long_options, NULL)) != -1) {
         if (c == 'h') {
@@ -406,7 +404,6 @@ int main(int argc, char **argv)
     if (code == EXIT_OK)
         code = run(&o);
 out:
-    json_decref(o.regions);
     free(o.fields_text);
     free(o.pids);
     return code;
