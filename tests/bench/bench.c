@@ -40,6 +40,6 @@ void bench_report(const char *name, double *values, size_t count, const char *un
 
 void bench_value(const char *name, double value, const char *unit)
 {
-    printf("%s %.4g %s\n", name, value, unit);
+    printf("%s %.6g %s\n", name, value, unit);
     fflush(stdout);
 }

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "check_main.h"
 
-#include <ftw.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 int check_run(const char *name, int seconds, const TTest *const *tests, size_t count)
@@ -36,28 +34,4 @@ void check_skipped(const char *format, ...)
     va_end(args);
     printf("\n");
     fflush(stdout);
-}
-
-void temp_dir_make(struct temp_dir *dir)
-{
-    const char *base = getenv("TMPDIR");
-
-    if (!base || snprintf(dir->path, sizeof(dir->path), "%s/cmeta-test-XXXXXX", base) >=
-                     (int)sizeof(dir->path))
-        snprintf(dir->path, sizeof(dir->path), "/tmp/cmeta-test-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(dir->path));
-    ck_assert_int_eq(chmod(dir->path, 0755), 0);
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *walk)
-{
-    (void)st;
-    (void)type;
-    (void)walk;
-    return remove(path);
-}
-
-void temp_dir_remove(struct temp_dir *dir)
-{
-    nftw(dir->path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every unit test program has in common: its main(), and a temporary folder.
+// What every unit test program has in common: its main().
 #ifndef CHECK_MAIN_H
 #define CHECK_MAIN_H
+
+#include "temp_dir.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -30,12 +32,5 @@ int check_run(const char *name, int seconds, const TTest *const *tests, size_t c
         return;                     \
     } while (0)
 void check_skipped(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-// A fresh folder below $TMPDIR (or /tmp), mode 0755; remove it with temp_dir_remove().
-struct temp_dir {
-    char path[64];
-};
-void temp_dir_make(struct temp_dir *dir);
-void temp_dir_remove(struct temp_dir *dir);
 
 #endif

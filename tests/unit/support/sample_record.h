@@ -22,7 +22,7 @@ struct cmeta_name sample_name(unsigned n, char id[65]);
 // Puts sample n at version v, running, with a PID of its own.
 int sample_put(struct cmeta_writer *writer, unsigned n, unsigned v);
 
-// A published writer in a folder; asserts success.
+// A published writer in a folder; aborts without success.
 struct cmeta_writer *sample_writer(const char *dir, const struct cmeta_writer_options *options);
 
 #endif

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+// How long from a create event in a real Docker's stream to a first record that can be read.
+// usage: docker_visible ENGINE_SOCKET REGION_DIR IMAGE COUNT   (see docker_bench.sh)
+//
+// The daemon is connected through a relay in this program, which notes the moment before it hands
+// the bytes of a create event on, and looks the container up at each change of the region until it
+// is there. The relay's own write and both wake-ups are in the figure.
+#include "bench/bench.h"
+#include "shm/reader.h"
+#include "unit/support/temp_dir.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define COUNT_MAX 2000u
+
+static const char *engine_socket, *region_dir;
+static struct cmeta_region region;
+static double waits_us[COUNT_MAX];
+static unsigned count;
+
+static void die(const char *what)
+{
+    perror(what);
+    exit(1);
+}
+
+static int unix_socket(const char *path, bool listening)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    if (fd < 0 || (listening ? bind(fd, (struct sockaddr *)&address, sizeof(address))
+                             : connect(fd, (struct sockaddr *)&address, sizeof(address))) < 0)
+        die(path);
+    if (listening && listen(fd, 64) < 0)
+        die(path);
+    return fd;
+}
+
+static void write_all(int fd, const char *data, size_t len)
+{
+    while (len) {
+        ssize_t n = send(fd, data, len, MSG_NOSIGNAL);
+
+        if (n <= 0)
+            return;
+        data += n;
+        len -= (size_t)n;
+    }
+}
+
+// The ID in a create event of a container, if that is what these bytes hold.
+static const char *created_id(char *data)
+{
+    char *actor, *id;
+
+    if (!strstr(data, "\"Type\":\"container\",\"Action\":\"create\"") ||
+        !(actor = strstr(data, "\"Actor\":{\"ID\":\"")))
+        return NULL;
+    id = actor + strlen("\"Actor\":{\"ID\":\"");
+    id[12] = '\0';
+    return id;
+}
+
+static void hand_on(int to, char *data, size_t len)
+{
+    char copy[16384];
+    const char *id;
+    uint64_t begin;
+    cmeta_handle handle;
+
+    snprintf(copy, sizeof(copy), "%.*s", (int)len, data);
+    id = created_id(copy);
+    begin = bench_now_ns();
+    write_all(to, data, len);
+    if (!id || count == COUNT_MAX)
+        return;
+    for (uint32_t word; word = cmeta_follow_word(&region),
+                        cmeta_reader_find(&region, id, 12, &handle) != CMETA_FOUND;)
+        if (cmeta_follow_wait(&region, word, 5000) == 0)
+            die("no record within 5 s");
+    waits_us[count++] = (double)(bench_now_ns() - begin) / 1000;
+}
+
+struct relay {
+    int near, far;
+};
+
+static void *relay(void *argument)
+{
+    struct relay *r = argument;
+    struct pollfd fds[2] = {{r->near, POLLIN, 0}, {r->far, POLLIN, 0}};
+    char data[16384];
+
+    while (poll(fds, 2, -1) > 0) {
+        ssize_t n = -1;
+
+        if (fds[0].revents && (n = recv(r->near, data, sizeof(data), 0)) > 0)
+            write_all(r->far, data, (size_t)n);
+        else if (fds[1].revents && (n = recv(r->far, data, sizeof(data) - 1, 0)) > 0)
+            hand_on(r->near, data, (size_t)n);
+        if (n <= 0)
+            break;
+    }
+    close(r->near);
+    close(r->far);
+    free(r);
+    return NULL;
+}
+
+static void *serve(void *argument)
+{
+    int listening = *(int *)argument;
+
+    for (;;) {
+        struct relay *r = malloc(sizeof(*r));
+        pthread_t thread;
+
+        if (!r || (r->near = accept4(listening, NULL, NULL, SOCK_CLOEXEC)) < 0)
+            die("accept");
+        r->far = unix_socket(engine_socket, false);
+        if (pthread_create(&thread, NULL, relay, r) != 0)
+            die("pthread_create");
+        pthread_detach(thread);
+    }
+    return NULL;
+}
+
+static bool connected(void)
+{
+    struct cmeta_engine_row row;
+
+    if (!region.base && cmeta_region_map(region_dir, &region) != 0)
+        return false;
+    return cmeta_reader_engine(&region, 0, &row) == 1 && row.state == CMETA_ENGINE_CONNECTED;
+}
+
+int main(int argc, char **argv)
+{
+    char path[96], option[128], command[512];
+    unsigned wanted = argc == 5 ? (unsigned)atoi(argv[4]) : 0;
+    struct temp_dir dir;
+    pthread_t thread;
+    int listening;
+    pid_t pid;
+
+    if (wanted == 0 || wanted > COUNT_MAX) {
+        fputs("usage: docker_visible ENGINE_SOCKET REGION_DIR IMAGE COUNT\n", stderr);
+        return 2;
+    }
+    engine_socket = argv[1];
+    region_dir = argv[2];
+    temp_dir_make(&dir);
+    snprintf(path, sizeof(path), "%s/docker.sock", dir.path);
+    snprintf(option, sizeof(option), "docker=%s", path);
+    listening = unix_socket(path, true);
+    pthread_create(&thread, NULL, serve, &listening);
+    pid = fork();
+    if (pid == 0) {
+        execl(TEST_BUILD "/containerd-meta", "containerd-meta", "-r", region_dir, "-s", option,
+              "-l", "error", NULL);
+        _exit(127);
+    }
+    while (!connected())
+        usleep(1000);
+    snprintf(
+        command, sizeof(command),
+        "i=0; while [ $i -lt %u ]; do docker -H unix://%s create %s true >/dev/null || exit 1; "
+        "i=$((i+1)); done",
+        wanted, engine_socket, argv[3]);
+    if (system(command) != 0 || count == 0) // NOLINT: the command is ours
+        die("docker create");
+    kill(pid, SIGTERM);
+    waitpid(pid, NULL, 0);
+    temp_dir_remove(&dir);
+    qsort(waits_us, count, sizeof(waits_us[0]), bench_compare);
+    fprintf(stderr, "docker_create_visible: %u creates, median %.0f us, maximum %.0f us\n", count,
+            waits_us[count / 2], waits_us[count - 1]);
+    bench_value("docker_create_visible_p99_us", waits_us[count * 99 / 100], "us");
+    return 0;
+}
