@@ -34,9 +34,14 @@ static uint32_t whole_lines(size_t bytes)
     return (uint32_t)((bytes + CMETA_CACHE_LINE - 1) & ~(size_t)(CMETA_CACHE_LINE - 1));
 }
 
+static uint32_t text_bytes(const struct cmeta_name *name)
+{
+    return whole_lines(name->id.len + 1 + name->scope.len + 1);
+}
+
 uint32_t edit_identity_bytes(const struct cmeta_name *name)
 {
-    return whole_lines(sizeof(struct cmeta_identity) + name->id.len + 1 + name->scope.len + 1);
+    return (uint32_t)sizeof(struct cmeta_identity) + text_bytes(name);
 }
 
 uint32_t edit_record_bytes(size_t record_size)
@@ -50,15 +55,29 @@ uint32_t edit_arena_used(const struct cmeta_region *region)
 }
 
 // Hands out lines that were never used before; 0 if there are none. They stay invisible until a
-// reference to them is stored.
+// reference to them is stored. Identities come from the front, the rest from the end.
 static uint32_t allocate(struct cmeta_region *region, uint32_t bytes)
 {
-    uint32_t used = edit_arena_used(region);
+    struct cmeta_header *header = header_of(region);
+    uint32_t used = edit_arena_used(region), heads = load_relaxed(&header->arena_heads);
 
     if (used > region->arena_bytes || bytes > region->arena_bytes - used)
         return 0;
-    store_relaxed(&header_of(region)->arena_used, used + bytes);
-    return region->arena_offset + used;
+    store_relaxed(&header->arena_used, used + bytes);
+    return region->arena_offset + region->arena_bytes - (used - heads) - bytes;
+}
+
+static uint32_t allocate_identity(struct cmeta_region *region)
+{
+    struct cmeta_header *header = header_of(region);
+    uint32_t used = edit_arena_used(region), heads = load_relaxed(&header->arena_heads);
+    const uint32_t bytes = sizeof(struct cmeta_identity);
+
+    if (used > region->arena_bytes || bytes > region->arena_bytes - used)
+        return 0;
+    store_relaxed(&header->arena_used, used + bytes);
+    store_relaxed(&header->arena_heads, heads + bytes);
+    return region->arena_offset + heads;
 }
 
 static uint32_t write_record(struct cmeta_region *region, const void *record, size_t size)
@@ -70,29 +89,38 @@ static uint32_t write_record(struct cmeta_region *region, const void *record, si
     return offset;
 }
 
-static uint32_t write_identity(struct cmeta_region *region, const struct cmeta_name *name,
-                               uint64_t key, uint32_t record, const struct cmeta_live *live)
+static uint32_t write_texts(struct cmeta_region *region, const struct cmeta_name *name)
 {
-    uint32_t offset = allocate(region, edit_identity_bytes(name));
-    struct cmeta_identity *identity = identity_at(region, offset);
-    char *text = (char *)(identity + 1);
+    uint32_t offset = allocate(region, text_bytes(name));
+    char *text = (char *)region->base + offset;
 
     if (!offset)
         return 0;
-    *identity = (struct cmeta_identity){.magic = CMETA_IDENTITY_MAGIC,
-                                        .id_len = (uint16_t)name->id.len,
-                                        .scope_len = (uint16_t)name->scope.len,
-                                        .key = key,
-                                        .first_seen_ns = live->first_seen_ns,
-                                        .record = record,
-                                        .status = live->word,
-                                        .pid = live->pid,
-                                        .finished_ns = live->finished_ns};
     memcpy(text, name->id.data, name->id.len);
     text[name->id.len] = '\0';
     if (name->scope.len)
         memcpy(text + name->id.len + 1, name->scope.data, name->scope.len);
     text[name->id.len + 1 + name->scope.len] = '\0';
+    return offset;
+}
+
+static uint32_t write_identity(struct cmeta_region *region, const struct cmeta_name *name,
+                               uint64_t key, uint32_t record, const struct cmeta_live *live)
+{
+    uint32_t text = write_texts(region, name), offset = text ? allocate_identity(region) : 0;
+
+    if (!offset)
+        return 0;
+    *identity_at(region, offset) = (struct cmeta_identity){.magic = CMETA_IDENTITY_MAGIC,
+                                                           .id_len = (uint16_t)name->id.len,
+                                                           .scope_len = (uint16_t)name->scope.len,
+                                                           .key = key,
+                                                           .first_seen_ns = live->first_seen_ns,
+                                                           .record = record,
+                                                           .status = live->word,
+                                                           .pid = live->pid,
+                                                           .text = text,
+                                                           .finished_ns = live->finished_ns};
     return offset;
 }
 

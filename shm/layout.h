@@ -73,9 +73,10 @@ struct cmeta_header {
     uint32_t arena_used;             // atomic: bytes of the arena handed out
     uint32_t overflow_used;          // atomic: overflow buckets linked
     uint32_t identities;             // atomic: cells in use, tombstones included
-    uint32_t tombstones; // atomic: cells of removed containers within their grace period
-    uint64_t grace_ns;   // atomic: how long a removed container stays readable
-    uint64_t reserved_mutable;
+    uint32_t tombstones;  // atomic: cells of removed containers within their grace period
+    uint64_t grace_ns;    // atomic: how long a removed container stays readable
+    uint32_t arena_heads; // atomic: bytes of the arena's front that identities take
+    uint32_t reserved_mutable;
 
     uint8_t reserved[4096 - 320];
 };
@@ -130,8 +131,9 @@ enum cmeta_health {
 #define CMETA_KEY_EXACT (UINT64_C(1) << 63)
 #define CMETA_KEY_BITS  48u
 
-// The identity: one container for as long as the region lives. 64-byte aligned, in the arena; the
-// ID and the scope follow it, each with a NUL. The first line answers most lookups.
+// The identity: one container for as long as the region lives. 64-byte aligned; identities fill the
+// arena from its front, texts and records from its end, so that lookups touch few pages. The ID and
+// behind it the scope stand at `text`, each with a NUL.
 struct cmeta_identity {
     uint32_t magic;
     uint16_t id_len;        // without the NUL
@@ -141,9 +143,9 @@ struct cmeta_identity {
     uint32_t record; // atomic: offset of the current record version; release, pairs with acquire in
                      // reader.c
     uint32_t status; // atomic: the status word above
-    uint64_t revision; // atomic: of its last change
-    uint32_t pid;      // atomic: init process in the host's PID namespace, 0 unknown or none
-    uint32_t reserved;
+    uint64_t revision;    // atomic: of its last change
+    uint32_t pid;         // atomic: init process in the host's PID namespace, 0 unknown or none
+    uint32_t text;        // offset of the ID
     uint64_t finished_ns; // atomic: CLOCK_REALTIME, 0 never
     uint64_t removed_ns;  // atomic: CLOCK_REALTIME, 0 not removed
 };
@@ -290,6 +292,7 @@ static_assert(offsetof(struct cmeta_header, overflow_used) == 292, "");
 static_assert(offsetof(struct cmeta_header, identities) == 296, "");
 static_assert(offsetof(struct cmeta_header, tombstones) == 300, "");
 static_assert(offsetof(struct cmeta_header, grace_ns) == 304, "");
+static_assert(offsetof(struct cmeta_header, arena_heads) == 312, "");
 static_assert(sizeof(struct cmeta_bucket) == CMETA_CACHE_LINE, "a bucket is one cache line");
 static_assert(offsetof(struct cmeta_bucket, overflow) == 4, "");
 static_assert(offsetof(struct cmeta_bucket, reference) == 8, "");
@@ -305,6 +308,7 @@ static_assert(offsetof(struct cmeta_identity, record) == 24, "");
 static_assert(offsetof(struct cmeta_identity, status) == 28, "");
 static_assert(offsetof(struct cmeta_identity, revision) == 32, "");
 static_assert(offsetof(struct cmeta_identity, pid) == 40, "");
+static_assert(offsetof(struct cmeta_identity, text) == 44, "");
 static_assert(offsetof(struct cmeta_identity, finished_ns) == 48, "");
 static_assert(offsetof(struct cmeta_identity, removed_ns) == 56, "");
 static_assert(sizeof(struct cmeta_slice) == 4, "");

@@ -29,16 +29,16 @@ static const struct cmeta_identity *identity_of(const struct cmeta_region *regio
     return cmeta_handle_is_of(region, handle) ? identity_at(region, (uint32_t)handle) : NULL;
 }
 
-// ID and scope behind the identity's head. Return: false if they don't fit.
+// ID and scope, where the identity says. Return: false if they can't be there.
 static bool identity_texts(const struct cmeta_region *region, const struct cmeta_identity *identity,
                            struct cmeta_str *id, struct cmeta_str *scope)
 {
     uint64_t end = (uint64_t)region->arena_offset + region->arena_bytes;
-    uint64_t at = (uint64_t)((const uint8_t *)(identity + 1) - region->base);
+    uint64_t at = load_relaxed(&identity->text);
     uint32_t id_len = load_relaxed(&identity->id_len),
              scope_len = load_relaxed(&identity->scope_len);
 
-    if (at + id_len + 1 + scope_len + 1 > end)
+    if (at < region->arena_offset || at + id_len + 1 + scope_len + 1 > end)
         return false;
     *id = (struct cmeta_str){(const char *)region->base + at, id_len};
     *scope = (struct cmeta_str){(const char *)region->base + at + id_len + 1, scope_len};
