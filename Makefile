@@ -116,10 +116,11 @@ $(BUILD)/containerd-meta-ctl: $(call obj,$(CTL_SRC)) $(BUILD)/libcmeta.a
 # The plugin is libc only: jansson comes in as its static archive, all of it hidden. Debian's
 # archive addresses stdin, stdout and stderr as in a program that isn't position-independent; the
 # three are wrapped by hidden definitions of ours (plugin/stdio_wrap.c).
-PLUGIN_CFLAGS := -ffunction-sections -fdata-sections
+PLUGIN_CFLAGS := -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
 JANSSON_A     ?= $(shell pkg-config --variable=libdir jansson)/libjansson.a
 PLUGIN_LDFLAGS = -shared -Wl,--version-script=plugin/libcontainer.map -Wl,-z,defs -Wl,-Bsymbolic \
-	-Wl,--gc-sections -Wl,--as-needed -Wl,--exclude-libs,ALL -Wl,-soname,libcontainer.so
+	-Wl,--gc-sections -Wl,--as-needed -Wl,--exclude-libs,ALL -Wl,-soname,libcontainer.so \
+	-Wl,-z,noseparate-code
 PLUGIN_LIBS = -Wl,--wrap=stdin -Wl,--wrap=stdout -Wl,--wrap=stderr $(JANSSON_A) -lpthread
 
 $(BUILD)/libcontainer.so: $(call pic,$(PLUGIN_SRC) $(PLUGIN_SHM)) plugin/libcontainer.map
@@ -196,11 +197,12 @@ OURS = $(SHM_SRC) $(DAEMON_SRC) $(wildcard containerd-meta/main.c) $(CTL_SRC) $(
 FORMATTED = $(shell git ls-files '*.c' '*.h')
 LINT_FLAGS = $(CPPFLAGS) $(CSTD) $(call pc,cflags,$(DAEMON_PKGS) $(CTL_PKGS)) -Itests
 
+# gcc 12 takes whatever a list owns for leaked; the sanitizers look for leaks.
 lint:
 	clang-format --dry-run -Werror $(FORMATTED)
 	clang-tidy --quiet $(OURS) -- $(LINT_FLAGS)
-	@for source in $(OURS); do echo "analyzing $$source"; \
-		$(CC) $(LINT_FLAGS) $(WARN) -O1 -fanalyzer -c -o /dev/null $$source || exit 1; done
+	@failed=0; for source in $(OURS); do \
+		gcc $(LINT_FLAGS) $(WARN) -O1 -fanalyzer -Wno-analyzer-malloc-leak -c -o /dev/null $$source || failed=1; done; exit $$failed
 
 FUZZ_SECONDS ?= 60
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SRC))

@@ -25,27 +25,32 @@ struct container_memory {
     bool failed;
 };
 
+static struct chunk *add_chunk(struct container_memory *memory, size_t bytes)
+{
+    size_t size = bytes > CHUNK_BYTES ? bytes : CHUNK_BYTES;
+    struct chunk *chunk = malloc(sizeof(*chunk) + size);
+
+    if (!chunk)
+        return NULL;
+    *chunk = (struct chunk){.next = memory->chunks, .size = size};
+    memory->chunks = chunk;
+    return chunk;
+}
+
 static void *allocate(struct container *container, size_t bytes)
 {
     struct container_memory *memory = container->memory;
     struct chunk *chunk = memory->chunks;
-    void *piece;
 
     bytes = (bytes + 15) & ~(size_t)15;
-    if (!chunk || chunk->size - chunk->used < bytes) {
-        size_t size = bytes > CHUNK_BYTES ? bytes : CHUNK_BYTES;
-
-        chunk = malloc(sizeof(*chunk) + size);
-        if (!chunk) {
-            memory->failed = true;
-            return NULL;
-        }
-        *chunk = (struct chunk){.next = memory->chunks, .size = size};
-        memory->chunks = chunk;
+    if (!chunk || chunk->size - chunk->used < bytes)
+        chunk = add_chunk(memory, bytes);
+    if (!chunk) {
+        memory->failed = true;
+        return NULL;
     }
-    piece = chunk->bytes + chunk->used;
     chunk->used += bytes;
-    return piece;
+    return chunk->bytes + chunk->used - bytes;
 }
 
 static struct cmeta_str copy(struct container *container, const char *text, size_t len)
@@ -258,7 +263,8 @@ int container_set_probe(struct container *container, enum cmeta_probe_kind kind,
     copies = allocate(container, count * sizeof(*copies));
     if (!copies)
         return -ENOMEM;
-    for (size_t i = 0; i < count; i++)
+    copies[0] = copy_text(container, args[0]);
+    for (size_t i = 1; i < count; i++)
         copies[i] = copy_text(container, args[i]);
     *probe = (struct cmeta_probe){copies[0], copies + 1, (uint32_t)(count - 1)};
     return result(container);

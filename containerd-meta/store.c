@@ -9,6 +9,7 @@
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <time.h>
 
 // How long a removed container is remembered, so that a late answer doesn't revive it: longer than
@@ -19,9 +20,9 @@
 #define RETRY_COUNT 16u
 
 struct item {
-    struct item *previous, *next; // of all entries
-    struct view *views;           // by worth
-    unsigned owner;               // of the restored view
+    LIST_ENTRY(item) all;
+    struct view *views; // by worth
+    unsigned owner;     // of the restored view
     bool removed;
     bool refused;    // could not be published
     bool incomplete; // lacks a group that rules read
@@ -35,7 +36,7 @@ struct item {
 struct store {
     struct store_output output;
     void *tree; // tsearch(3), by name
-    struct item *items;
+    LIST_HEAD(, item) items;
     uint32_t count, live, incomplete, refused;
     uint32_t claims[STORE_ROWS];
     int precedence[STORE_ROWS];
@@ -104,10 +105,7 @@ static struct item *add(struct store *store, const struct cmeta_name *name)
         return NULL;
     }
     item->first_seen_ns = now_ns(CLOCK_REALTIME);
-    item->next = store->items;
-    if (item->next)
-        item->next->previous = item;
-    store->items = item;
+    LIST_INSERT_HEAD(&store->items, item, all);
     store->count++;
     store->live++;
     return item;
@@ -116,12 +114,7 @@ static struct item *add(struct store *store, const struct cmeta_name *name)
 static void drop(struct store *store, struct item *item)
 {
     tdelete(&item->name, &store->tree, compare_names);
-    if (item->previous)
-        item->previous->next = item->next;
-    else
-        store->items = item->next;
-    if (item->next)
-        item->next->previous = item->previous;
+    LIST_REMOVE(item, all);
     while (item->views) {
         struct view *next = item->views->next;
 
@@ -141,8 +134,8 @@ struct store *store_free(struct store *store)
 {
     if (!store)
         return NULL;
-    while (store->items)
-        drop(store, store->items);
+    while (!LIST_EMPTY(&store->items))
+        drop(store, LIST_FIRST(&store->items));
     free(store);
     return NULL;
 }
@@ -504,11 +497,11 @@ int store_list_complete(struct store *store, unsigned row, uint64_t asked)
 {
     int result = 0;
 
-    for (struct item *item = store->items, *next; item; item = next) {
+    for (struct item *item = LIST_FIRST(&store->items), *next; item; item = next) {
         const struct view *view = find_view(item, row);
         int r = 0;
 
-        next = item->next;
+        next = LIST_NEXT(item, all);
         if (item->removed)
             continue;
         if (view && view->record ? view->confirmed < asked
@@ -524,12 +517,12 @@ int store_withdraw(struct store *store, unsigned row)
 {
     int result = 0;
 
-    for (struct item *item = store->items, *next; item; item = next) {
+    for (struct item *item = LIST_FIRST(&store->items), *next; item; item = next) {
         struct view *view = find_view(item, row);
         struct view *restored = item->owner == row ? find_view(item, VIEW_RESTORED) : NULL;
         int r = 0;
 
-        next = item->next;
+        next = LIST_NEXT(item, all);
         if (restored)
             remove_view(store, item, restored);
         if (view)
@@ -584,8 +577,8 @@ void store_tick(struct store *store, uint64_t monotonic_ns)
 
     if (retry)
         store->retry_at_ns = monotonic_ns + RETRY_NS;
-    for (struct item *item = store->items, *next; item; item = next) {
-        next = item->next;
+    for (struct item *item = LIST_FIRST(&store->items), *next; item; item = next) {
+        next = LIST_NEXT(item, all);
         if (item->removed && monotonic_ns >= item->forget_at_ns)
             drop(store, item);
         else if (retry && item->refused && offered < RETRY_COUNT) {

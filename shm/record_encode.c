@@ -251,8 +251,6 @@ static bool any_string_is_cut(const struct plan *plan)
 
 static int plan_make(struct plan *plan, const struct cmeta_container *in)
 {
-    size_t cost;
-
     *plan = (struct plan){.in = in,
                           .mounts = in->mounts_count,
                           .ports = in->ports_count,
@@ -263,7 +261,7 @@ static int plan_make(struct plan *plan, const struct cmeta_container *in)
         plan_labels(plan, 1, in->pod_labels, in->pod_labels_count) < 0)
         return -ENOMEM;
     plan->truncated = any_string_is_cut(plan);
-    while ((cost = plan_cost(plan)) > CMETA_RECORD_MAX)
+    while (plan_cost(plan) > CMETA_RECORD_MAX)
         if (!plan_shrink(plan))
             return -E2BIG; // thousands of probe arguments: refused rather than half told
     return 0;

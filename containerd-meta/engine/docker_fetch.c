@@ -11,6 +11,7 @@
 #include <search.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <time.h>
 
 #define RETRY_FIRST_US UINT64_C(100000) // doubles
@@ -26,8 +27,8 @@ enum phase {
 
 // A container that is known, and the question about it.
 struct known {
-    struct known *previous, *next;             // all
-    struct known *queue_previous, *queue_next; // QUEUED or WAITING
+    LIST_ENTRY(known) all;
+    TAILQ_ENTRY(known) queue; // QUEUED or WAITING
     struct docker_fetch *fetch;
     enum phase phase;
     bool again;      // asked for again meanwhile
@@ -52,8 +53,8 @@ struct docker_fetch {
     struct docker_images *images;
     sd_event_source *timer;
     void *tree; // tsearch(3), by ID
-    struct known *all;
-    struct known queue; // head of a ring: QUEUED and WAITING
+    LIST_HEAD(, known) all;
+    TAILQ_HEAD(, known) queue; // QUEUED and WAITING
     unsigned under_way;
     uint32_t generation;
     char prefix[16];
@@ -97,10 +98,7 @@ static struct known *find_or_add(struct docker_fetch *fetch, const char *id)
         free(known);
         return NULL;
     }
-    known->next = fetch->all;
-    if (known->next)
-        known->next->previous = known;
-    fetch->all = known;
+    LIST_INSERT_HEAD(&fetch->all, known, all);
     return known;
 }
 
@@ -108,20 +106,14 @@ static void unqueue(struct known *known)
 {
     if (known->phase != QUEUED && known->phase != WAITING)
         return;
-    known->queue_previous->queue_next = known->queue_next;
-    known->queue_next->queue_previous = known->queue_previous;
+    TAILQ_REMOVE(&known->fetch->queue, known, queue);
     known->phase = IDLE;
 }
 
 static void enqueue(struct known *known, enum phase phase)
 {
-    struct known *head = &known->fetch->queue;
-
     known->phase = phase;
-    known->queue_next = head;
-    known->queue_previous = head->queue_previous;
-    head->queue_previous->queue_next = known;
-    head->queue_previous = known;
+    TAILQ_INSERT_TAIL(&known->fetch->queue, known, queue);
 }
 
 static bool is_under_way(const struct known *known)
@@ -149,12 +141,7 @@ static void forget(struct known *known)
     settle(known, IDLE);
     http_cancel(known->list_call);
     tdelete(known->id, &fetch->tree, compare_ids);
-    if (known->previous)
-        known->previous->next = known->next;
-    else
-        fetch->all = known->next;
-    if (known->next)
-        known->next->previous = known->previous;
+    LIST_REMOVE(known, all);
     free(known);
 }
 
@@ -405,9 +392,8 @@ static void pump(struct docker_fetch *fetch)
 
     if (!fetch->open)
         return;
-    for (struct known *known = fetch->queue.queue_next, *next; known != &fetch->queue;
-         known = next) {
-        next = known->queue_next;
+    for (struct known *known = TAILQ_FIRST(&fetch->queue), *next; known; known = next) {
+        next = TAILQ_NEXT(known, queue);
         if (known->phase == WAITING && known->due_us > now) {
             first = known->due_us < first ? known->due_us : first;
             continue;
@@ -416,7 +402,7 @@ static void pump(struct docker_fetch *fetch)
             break;
         unqueue(known);
         ask(known);
-        next = fetch->queue.queue_next; // asking may have changed the ring
+        next = TAILQ_FIRST(&fetch->queue); // asking may have changed the queue
     }
     if (first != UINT64_MAX)
         arm(fetch, first);
@@ -527,8 +513,8 @@ void docker_fetch_listed(struct docker_fetch *fetch, const char *id, uint32_t st
 
 void docker_fetch_list_end(struct docker_fetch *fetch)
 {
-    for (struct known *known = fetch->all, *next; known; known = next) {
-        next = known->next;
+    for (struct known *known = LIST_FIRST(&fetch->all), *next; known; known = next) {
+        next = LIST_NEXT(known, all);
         // What is being asked for was created while the list was under way, or it will end as 404.
         if (known->listed != fetch->generation && known->phase == IDLE && !known->list_call)
             forget(known);
@@ -548,7 +534,8 @@ int docker_fetch_new(const struct engine_host *host, enum cmeta_type type,
         return -ENOMEM;
     *fetch =
         (struct docker_fetch){.host = host, .type = type, .failed = failed, .userdata = userdata};
-    fetch->queue.queue_next = fetch->queue.queue_previous = &fetch->queue;
+    LIST_INIT(&fetch->all);
+    TAILQ_INIT(&fetch->queue);
     fetch->images = docker_images_new();
     r = fetch->images ? sd_event_add_time(host->event, &fetch->timer, CLOCK_MONOTONIC, 0, 1000,
                                           on_timer, fetch)
@@ -567,8 +554,10 @@ struct docker_fetch *docker_fetch_free(struct docker_fetch *fetch)
     if (!fetch)
         return NULL;
     fetch->open = false;
-    while (fetch->all)
-        forget(fetch->all);
+    for (struct known *known = LIST_FIRST(&fetch->all), *next; known; known = next) {
+        next = LIST_NEXT(known, all);
+        forget(known);
+    }
     docker_images_free(fetch->images);
     sd_event_source_disable_unref(fetch->timer);
     free(fetch);
@@ -584,8 +573,10 @@ void docker_fetch_open(struct docker_fetch *fetch, const char *prefix)
 
 void docker_fetch_close(struct docker_fetch *fetch)
 {
+    struct known *known;
+
     fetch->open = false;
-    for (struct known *known = fetch->all; known; known = known->next) {
+    LIST_FOREACH (known, &fetch->all, all) {
         known->list_call = http_cancel(known->list_call);
         known->complete = false; // whatever happened meanwhile
         if (!is_under_way(known))

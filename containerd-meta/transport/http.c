@@ -588,8 +588,10 @@ struct http *http_free(struct http *http)
 {
     if (!http)
         return NULL;
-    while (http->calls)
-        call_free(http->calls);
+    for (struct http_call *call = http->calls, *next; call; call = next) {
+        next = call->next;
+        call_free(call);
+    }
     if (http->multi)
         curl_multi_cleanup(http->multi);
     sd_event_source_disable_unref(http->timer);

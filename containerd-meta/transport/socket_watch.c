@@ -487,8 +487,10 @@ struct socket_watcher *socket_watcher_free(struct socket_watcher *watcher)
 {
     if (!watcher)
         return NULL;
-    while (watcher->watches)
-        watch_free(watcher->watches);
+    for (struct socket_watch *watch = watcher->watches, *next; watch; watch = next) {
+        next = watch->next;
+        watch_free(watch);
+    }
     sd_event_source_disable_unref(watcher->io);
     sd_event_source_disable_unref(watcher->mounts_io);
     sd_event_source_disable_unref(watcher->settle);

@@ -139,9 +139,8 @@ END_TEST
 
 START_TEST(bytes_that_are_not_utf8_are_replaced_and_flagged)
 {
-    static const char *const bad[] = {"a\xff"
-                                      "b",
-                                      "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "x\xe2\x82"};
+    static const char *const bad[] = {"a\377b", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80",
+                                      "x\xe2\x82"};
     static const char *const mended[] = {"a?b", "??", "???", "????", "x??"};
     uint32_t flags;
 
