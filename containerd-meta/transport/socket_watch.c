@@ -81,9 +81,10 @@ static void folder_release(struct socket_watcher *watcher, struct folder *folder
 
     if (--folder->users > 0)
         return;
-    while (*link != folder)
+    while (*link && *link != folder)
         link = &(*link)->next;
-    *link = folder->next;
+    if (*link)
+        *link = folder->next;
     if (folder->wd >= 0)
         inotify_rm_watch(watcher->fd, folder->wd);
     watcher->folder_count--;
