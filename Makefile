@@ -167,7 +167,7 @@ test: deps
 
 .PHONY: test-run
 test-run: $(UNIT_BIN) $(SELFTEST_SO) $(TEST_PROGRAMS)
-	BUILD="$(abspath $(BUILD))" tests/run $(UNIT_BIN) $(wildcard tests/faults/*.sh tests/engines/*_test.sh)
+	BUILD="$(abspath $(BUILD))" tests/run $(UNIT_BIN) $(wildcard tests/faults/*.sh tests/packaging/*_test.sh tests/engines/*_test.sh)
 
 test-unit: $(UNIT_BIN) $(SELFTEST_SO) $(TEST_PROGRAMS)
 	BUILD="$(abspath $(BUILD))" tests/run $(UNIT_BIN)
