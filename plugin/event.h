@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// Parameters of system call events, bounds checked: captures are files, and files lie.
+#ifndef PLUGIN_EVENT_H
+#define PLUGIN_EVENT_H
+
+#include "falco_abi.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+/**
+ * event_param() - a parameter of an event with 2-byte lengths
+ * @bytes: set on success; unaligned, not NUL-terminated
+ * @len:   set on success, in bytes
+ * Return: false if it is absent, empty, or not within the event.
+ */
+static inline bool event_param(const struct falco_event *event, uint32_t index, const char **bytes,
+                               size_t *len)
+{
+    const char *lengths = (const char *)event + FALCO_EVENT_LENGTHS;
+    uint64_t at = FALCO_EVENT_LENGTHS + UINT64_C(2) * event->nparams;
+    uint16_t length;
+
+    if (index >= event->nparams || at > event->len)
+        return false;
+    for (uint32_t i = 0; i < index; i++) {
+        memcpy(&length, lengths + (size_t)i * sizeof(length), sizeof(length));
+        at += length;
+    }
+    memcpy(&length, lengths + (size_t)index * sizeof(length), sizeof(length));
+    if (length == 0 || at + length > event->len)
+        return false;
+    *bytes = (const char *)event + at;
+    *len = length;
+    return true;
+}
+
+// Whether parameter 0, the result of a system call, is there and no error. `result` may be NULL.
+static inline bool event_succeeded(const struct falco_event *event, int64_t *result)
+{
+    const char *bytes;
+    int64_t value;
+    size_t len;
+
+    if (!event_param(event, 0, &bytes, &len) || len != sizeof(value))
+        return false;
+    memcpy(&value, bytes, sizeof(value));
+    if (result)
+        *result = value;
+    return value >= 0;
+}
+
+#endif

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// The plugin's metrics. This list is their documentation.
+//
+// The values live in the very array that the host is given, and each is one atomic word: HTTP
+// threads may ask at any time, and nobody waits for anybody. Each metric has one thread that
+// writes it, the event thread or the follower.
+#ifndef PLUGIN_METRICS_H
+#define PLUGIN_METRICS_H
+
+#include "falco_abi.h"
+
+// X(symbol, name, kind, writer and meaning)
+// The host deletes certain substrings from names (_ns, _ts, _total and more): none is used.
+#define METRICS(X)                                                                               \
+    X(CONTAINERS, "n_containers", NON_MONOTONIC,                                                 \
+      "follower: containers in the region, the removed ones left out")                           \
+    X(MISSING_IMAGES, "n_missing_container_images", NON_MONOTONIC,                               \
+      "follower: of those, without pod sandboxes, the ones whose image isn't known or is empty") \
+    X(REGION_MAPPED, "region_mapped", NON_MONOTONIC, "follower: 1 while a region is mapped")     \
+    X(REGION_SWAPS, "region_swaps", MONOTONIC,                                                   \
+      "event thread: successors put in use, the first region not counted")                       \
+    X(REGION_REFUSALS, "region_refusals", MONOTONIC,                                             \
+      "follower: regions found and not taken; the log says why")                                 \
+    X(DAEMON_ALIVE, "daemon_alive", NON_MONOTONIC,                                               \
+      "follower: 1 while a daemon holds the folder's lock and its heart beats")                  \
+    X(LOOKUPS_UNKNOWN, "lookups_unknown", MONOTONIC,                                             \
+      "event thread: threads seen to start in a container that the region didn't know yet")      \
+    X(UNSURE_THREADS, "unsure_threads", MONOTONIC,                                               \
+      "event thread: threads whose cgroups in the event didn't tell; asked for in /proc")        \
+    X(UNSURE_DROPPED, "unsure_dropped", MONOTONIC,                                               \
+      "event thread: such threads that couldn't be asked for, because too many were")            \
+    X(RESOLVED_LATE, "threads_resolved_late", MONOTONIC,                                         \
+      "event thread: threads first resolved when a field was wanted, or by way of /proc")        \
+    X(VALUES_DROPPED, "values_dropped", MONOTONIC,                                               \
+      "event thread: values that didn't fit into the buffer of one call")
+
+enum metric {
+#define X(symbol, name, kind, help) METRIC_##symbol,
+    METRICS(X)
+#undef X
+        METRIC_COUNT
+};
+
+struct metrics {
+    struct falco_metric list[METRIC_COUNT];
+};
+
+void metrics_init(struct metrics *metrics);
+
+static inline void metrics_set(struct metrics *metrics, enum metric which, uint64_t value)
+{
+    // Relaxed: a number by itself, read by get_metrics' callers.
+    __atomic_store_n(&metrics->list[which].value.u64, value, __ATOMIC_RELAXED);
+}
+
+// By the metric's own thread only.
+static inline void metrics_count(struct metrics *metrics, enum metric which)
+{
+    metrics_set(metrics, which,
+                __atomic_load_n(&metrics->list[which].value.u64, __ATOMIC_RELAXED) + 1);
+}
+
+#endif
