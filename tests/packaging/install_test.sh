@@ -22,6 +22,13 @@ sed -n 's/^#\([a-z]\|  \)/\1/p' "$to/etc/containerd-meta/config.yaml" >"$work/al
 check "and_so_are_its_commented_defaults" "$to/usr/sbin/containerd-meta" --check-config --config "$work/all.yaml"
 check_equal "which_are_all_there" 10 "$(grep -c '^[a-z_]*:' "$work/all.yaml")"
 check "the_installed_plugin_loads" sh -c '"$1" --plugin "$2" --list >/dev/null' _ "$host_bin" "$to/usr/lib/containerd-meta/libcontainer.so"
+# plugins 1500, 70: it loads wherever Falco runs.
+needed() { objdump -p "$to/usr/lib/containerd-meta/libcontainer.so" | sed -n 's/^ *NEEDED *//p'; }
+newest_glibc() { objdump -T "$to/usr/lib/containerd-meta/libcontainer.so" | grep -o 'GLIBC_2\.[0-9]*' | sort -uV | tail -n 1; }
+exported() { objdump -T "$to/usr/lib/containerd-meta/libcontainer.so" | awk '/ g .*(\.text|\.data|\.rodata|\.bss)/ {print $NF}' | grep -v '^plugin_'; }
+check_equal "plugin_needs_nothing_but_libc" "libc.so.6" "$(needed)"
+check_equal "plugin_needs_no_glibc_younger_than_2_17" "GLIBC_2.17" "$(printf '%s\nGLIBC_2.17\n' "$(newest_glibc)" | sort -V | tail -n 1)"
+check_equal "plugin_exports_nothing_but_its_api" "" "$(exported)"
 if command -v systemd-tmpfiles >/dev/null && [ "$(id -u)" = 0 ]; then
     check "sysusers_and_tmpfiles_are_understood" sh -c \
         'systemd-sysusers --root="$1" && systemd-tmpfiles --root="$1" --create containerd-meta.conf && test -d "$1/run/containerd-meta"' _ "$to"

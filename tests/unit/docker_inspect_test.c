@@ -223,7 +223,7 @@ START_TEST(kubernetes_probes_come_before_the_healthcheck)
 }
 END_TEST
 
-// Pain 7: wrong image values break rules.
+// plugins 825, falco 3631: wrong image values break rules.
 START_TEST(the_image_is_the_one_the_container_was_started_from)
 {
     static const struct {

@@ -77,7 +77,7 @@ static void begin(struct fixture *f)
 
 // --- the way of a container ----------------------------------------------------------------------
 
-// Pain 1: the record is there although inspect waits for the lock that start holds.
+// falco 2700, 925: the record is there although inspect waits for the lock that start holds.
 START_TEST(a_create_event_publishes_at_once_while_inspect_hangs)
 {
     struct fixture f;
@@ -362,7 +362,7 @@ END_TEST
 
 // --- sockets that come, go and hang --------------------------------------------------------------
 
-// Pain 3: an engine that accepts and never answers delays nobody.
+// falco 3953, plugins 1487: an engine that accepts and never answers delays nobody.
 START_TEST(hung_socket_does_not_delay_start)
 {
     struct fixture f;
@@ -406,7 +406,7 @@ START_TEST(an_engine_that_stops_answering_is_found_out)
 }
 END_TEST
 
-// Pain 2: the runtime restarts, enrichment goes on.
+// charts 1052, plugins 1499: the runtime restarts, enrichment goes on.
 START_TEST(a_restarted_engine_is_listed_again_and_its_dead_are_buried)
 {
     struct fixture f;
