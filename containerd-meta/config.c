@@ -9,9 +9,11 @@
 #include "shm/region.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define DEFAULT_REGION_MAX (UINT64_C(64) << 20)
 #define MIN_REGION_MAX     (UINT64_C(2) << 20)
@@ -105,14 +107,26 @@ static int take_env(struct yaml_walk *walk, const yaml_node_t *node, void *userd
     return r;
 }
 
+// Without slashes at its end: "/" is no other root than "".
+static bool normalise_root(char *root)
+{
+    size_t len = strlen(root);
+
+    if (len && *root != '/')
+        return false;
+    while (len && root[len - 1] == '/')
+        root[--len] = '\0';
+    return true;
+}
+
 static int take_host_root(struct yaml_walk *walk, const yaml_node_t *node, void *userdata)
 {
     struct config *config = ((struct loading *)userdata)->config;
     int r = yaml_walk_string(walk, node, &config->host_root);
 
-    if (r == 0 && *config->host_root && *config->host_root != '/')
-        return yaml_walk_expected(walk, node, "an absolute path");
-    return r;
+    return r == 0 && !normalise_root(config->host_root)
+               ? yaml_walk_expected(walk, node, "an absolute path")
+               : r;
 }
 
 static int take_hook(struct yaml_walk *walk, const yaml_node_t *node, void *userdata)
@@ -159,7 +173,7 @@ static int take_socket(struct yaml_walk *walk, const yaml_node_t *node, void *us
     if (r < 0)
         return r;
     path = strncmp(text, scheme, sizeof(scheme) - 1) == 0 ? text + sizeof(scheme) - 1 : text;
-    if (*path != '/')
+    if (*path != '/' || path[strlen(path) - 1] == '/')
         return yaml_walk_expected(walk, node, "the absolute path of a Unix socket");
     if (engine->sockets_count == SOCKETS_MAX)
         return yaml_walk_mistake(walk, node, "more than %u sockets", SOCKETS_MAX);
@@ -284,8 +298,14 @@ int config_parse(const char *name, const char *text, size_t len, struct config *
     struct yaml_walk walk;
     int r;
 
-    *notes = '\0';
+    *notes = *message = '\0';
     r = set_defaults(config);
+    if (r == 0 && !normalise_root(config->host_root)) {
+        snprintf(message, message_size,
+                 "%s:0: HOST_ROOT in the environment: expected an absolute path, found \"%.80s\"",
+                 name, config->host_root);
+        r = -EINVAL;
+    }
     if (r == 0)
         r = yaml_walk_open(&walk, name, text, len, message, message_size);
     if (r == 0) {
@@ -303,12 +323,22 @@ int config_parse(const char *name, const char *text, size_t len, struct config *
 
 static int read_file(const char *path, char **text, size_t *len)
 {
+    CLEANUP(closep)
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     CLEANUP(fclosep)
-    FILE *file = fopen(path, "re");
+    FILE *file = NULL;
+    struct stat st;
     char *buffer;
 
+    // Only a regular file answers at once: a reload must not wait for a pipe.
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return -errno;
+    if (!S_ISREG(st.st_mode))
+        return -ESPIPE;
+    file = fdopen(fd, "r");
     if (!file)
         return -errno;
+    fd = -1;
     buffer = malloc(YAML_WALK_MAX_BYTES + 2);
     if (!buffer)
         return -ENOMEM;
@@ -334,7 +364,8 @@ int config_load(const char *path, struct config *config, char *message, size_t m
         return config_parse(file, "", 0, config, message, message_size, notes, notes_size);
     if (r < 0) {
         *notes = '\0';
-        snprintf(message, message_size, "%s: can't be read: %s", file, strerror(-r));
+        snprintf(message, message_size, "%s: can't be read: %s", file,
+                 r == -ESPIPE ? "not a regular file" : strerror(-r));
         return r;
     }
     return config_parse(file, text, len, config, message, message_size, notes, notes_size);

@@ -64,6 +64,15 @@ static struct cmeta_str copy(struct container *container, const char *text, size
     return (struct cmeta_str){piece, (uint32_t)len};
 }
 
+// Whether a list has as many elements as make sense: a record couldn't hold more.
+static bool is_full(struct container *container, uint32_t count)
+{
+    if (count < CONTAINER_LIST_MAX)
+        return false;
+    container->content.flags |= CMETA_FLAG_TRUNCATED;
+    return true;
+}
+
 // The next element of a list; `items` and `count` are the content's view of it.
 static void *append(struct container *container, struct list *list, uint32_t *count, size_t element)
 {
@@ -164,6 +173,9 @@ static int add_label(struct container *container, const struct container_limits 
         container->content.flags |= CMETA_FLAG_LABELS_DROPPED;
         return 0;
     }
+    if (is_full(container,
+                pod ? container->content.pod_labels_count : container->content.labels_count))
+        return 0;
     label = new_label(container, pod);
     if (label)
         *label = (struct cmeta_label){copy(container, key.data, key.len),
@@ -195,8 +207,11 @@ int container_add_mount(struct container *container, const char *source, const c
 {
     struct cmeta_container *content = &container->content;
     struct list *list = &container->memory->mounts;
-    struct cmeta_mount *mount = append(container, list, &content->mounts_count, sizeof(*mount));
+    struct cmeta_mount *mount;
 
+    if (is_full(container, content->mounts_count))
+        return 0;
+    mount = append(container, list, &content->mounts_count, sizeof(*mount));
     content->mounts = list->items;
     if (mount)
         *mount = (struct cmeta_mount){.source = copy_text(container, source),
@@ -212,8 +227,11 @@ int container_add_port(struct container *container, const char *host_ip, uint16_
 {
     struct cmeta_container *content = &container->content;
     struct list *list = &container->memory->ports;
-    struct cmeta_port *port = append(container, list, &content->ports_count, sizeof(*port));
+    struct cmeta_port *port;
 
+    if (is_full(container, content->ports_count))
+        return 0;
+    port = append(container, list, &content->ports_count, sizeof(*port));
     content->ports = list->items;
     if (port)
         *port = (struct cmeta_port){.host_ip = copy_text(container, host_ip),
@@ -227,8 +245,11 @@ int container_add_address(struct container *container, const char *address)
 {
     struct cmeta_container *content = &container->content;
     struct list *list = &container->memory->addresses;
-    struct cmeta_str *text = append(container, list, &content->addresses_count, sizeof(*text));
+    struct cmeta_str *text;
 
+    if (is_full(container, content->addresses_count))
+        return 0;
+    text = append(container, list, &content->addresses_count, sizeof(*text));
     content->addresses = list->items;
     if (text)
         *text = copy_text(container, address);
@@ -242,7 +263,7 @@ int container_add_env(struct container *container, const struct container_limits
     struct list *list = &container->memory->env;
     struct cmeta_str *text;
 
-    if (limits->env == ENV_NONE)
+    if (limits->env == ENV_NONE || is_full(container, content->env_count))
         return 0;
     text = append(container, list, &content->env_count, sizeof(*text));
     content->env = list->items;

@@ -19,6 +19,8 @@ struct container_limits {
     enum env_policy env;
 };
 
+#define CONTAINER_LIST_MAX 4096u // elements of a list; more are left out, and flagged as truncated
+
 struct container {
     struct cmeta_container content; // its pointers are into `memory`; set lists by the adders only
     struct cmeta_str id;            // full

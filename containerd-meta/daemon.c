@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 #include <time.h>
@@ -164,16 +165,22 @@ static int on_post(sd_event_source *source, void *userdata)
 
 // --- reload --------------------------------------------------------------------------------------
 
-static void take_config(struct daemon *daemon, struct config *config)
+// Return: 0; -E2BIG or -ENOMEM, then nothing has changed.
+static int take_config(struct daemon *daemon, struct config *config)
 {
+    int r = instances_plan(daemon->instances, config);
+
+    if (r < 0)
+        return r;
     if (strcmp(config->region_dir, daemon->config.region_dir) != 0)
         log_warning("region_dir: %s takes effect when the daemon is restarted", config->region_dir);
     log_set_level(config->log_level);
     publisher_set_limits(daemon->publisher, config->region_max_bytes, config->grace_ns);
     config_done(&daemon->config);
     daemon->config = *config;
-    if (instances_plan(daemon->instances, &daemon->config) == 0)
-        instances_apply(daemon->instances);
+    instances_apply(daemon->instances);
+    store_retry(daemon->store);
+    return 0;
 }
 
 static void reload(struct daemon *daemon)
@@ -185,8 +192,11 @@ static void reload(struct daemon *daemon)
     if (daemon_config(daemon->options, &config, message, sizeof(message)) < 0) {
         log_error("%s; the running configuration stays in force", message);
         publisher_count(daemon->publisher, CMETA_COUNT_RELOAD_ERRORS, 1);
+    } else if (take_config(daemon, &config) < 0) {
+        config_done(&config);
+        log_error("the running configuration stays in force");
+        publisher_count(daemon->publisher, CMETA_COUNT_RELOAD_ERRORS, 1);
     } else {
-        take_config(daemon, &config);
         publisher_count(daemon->publisher, CMETA_COUNT_RELOADS, 1);
         log_info("configuration reloaded");
     }
@@ -255,6 +265,21 @@ static int begin(struct daemon *daemon)
     return 0;
 }
 
+// A standby may have waited for long: what counts is the configuration of now.
+static void refresh_config(struct daemon *daemon)
+{
+    struct config config;
+    char message[1024];
+
+    if (daemon_config(daemon->options, &config, message, sizeof(message)) < 0) {
+        log_error("%s; the configuration of the start stays in force", message);
+        return;
+    }
+    log_set_level(config.log_level);
+    config_done(&daemon->config);
+    daemon->config = config;
+}
+
 // Return: 1 taken over, 0 another daemon is at it, -errno.
 static int try_to_begin(struct daemon *daemon)
 {
@@ -262,6 +287,8 @@ static int try_to_begin(struct daemon *daemon)
 
     if (r == -EAGAIN)
         return 0;
+    if (r == 0 && daemon->standby)
+        refresh_config(daemon);
     if (r == 0)
         r = begin(daemon);
     return r < 0 ? r : 1;
@@ -294,7 +321,7 @@ static int begin_or_wait(struct daemon *daemon)
 
 // --- life ----------------------------------------------------------------------------------------
 
-static int block_signals(void)
+void daemon_block_signals(void)
 {
     sigset_t set;
 
@@ -303,15 +330,25 @@ static int block_signals(void)
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
     sigaddset(&set, SIGPIPE);
-    return sigprocmask(SIG_BLOCK, &set, NULL) < 0 ? -errno : 0;
+    sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+// A storm opens many sockets.
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
 }
 
 static int prepare(struct daemon *daemon)
 {
-    int r = block_signals();
+    int r = sd_event_new(&daemon->event);
 
-    if (r >= 0)
-        r = sd_event_new(&daemon->event);
+    raise_file_limit();
     if (r >= 0)
         r = sd_event_add_signal(daemon->event, NULL, SIGTERM, NULL, NULL);
     if (r >= 0)

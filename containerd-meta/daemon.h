@@ -17,6 +17,12 @@ struct daemon_options {
 };
 
 /**
+ * daemon_block_signals() - SIGTERM, SIGINT and SIGHUP wait until the loop is there to take them
+ * Call it first of all: a reload may be asked for while the daemon begins.
+ */
+void daemon_block_signals(void);
+
+/**
  * daemon_config() - read the configuration and put the command line over it
  * @message: receives the first mistake
  * Return: 0 (config_done() it); -errno with a message.

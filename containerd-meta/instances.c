@@ -25,6 +25,7 @@ struct instance {
     struct cmeta_engine_row text;
     bool wanted; // by the plan
     bool changed, dirty;
+    struct log_limit lost;
 };
 
 struct instances {
@@ -33,7 +34,17 @@ struct instances {
     struct container_limits limits;
     bool with_size;
     unsigned timeout_ms;
+    bool adding;      // the pass of a plan
+    unsigned missing; // counted by its first pass
 };
+
+static uint64_t monotonic_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
 
 static uint64_t realtime_ns(void)
 {
@@ -60,17 +71,31 @@ static engine_stamp sink_stamp(struct engine_sink *sink)
     return store_stamp(instance_of(sink)->all->use.store);
 }
 
+static void log_lost(struct instance *instance, const struct container *container, int error)
+{
+    uint32_t suppressed;
+
+    publisher_count(instance->all->use.publisher, CMETA_COUNT_ENGINE_ERRORS, 1);
+    if (log_limit_pass(&instance->lost, monotonic_ns(), &suppressed))
+        log_message(LOG_ERR, instance->name, instance->socket,
+                    "what it told of container %.*s is lost: %s", (int)container->id.len,
+                    container->id.data, strerror(-error));
+}
+
 static void sink_observe(struct engine_sink *sink, engine_stamp asked,
                          const struct container *container)
 {
     struct instance *instance = instance_of(sink);
+    int r;
 
     if (container->labels_dropped &&
         !(store_knows(instance->all->use.store, instance->row,
                       &(struct cmeta_name){container->id, container->scope})))
         publisher_count(instance->all->use.publisher, CMETA_COUNT_LABELS_DROPPED,
                         container->labels_dropped);
-    store_observe(instance->all->use.store, instance->row, asked, container);
+    r = store_observe(instance->all->use.store, instance->row, asked, container);
+    if (r < 0)
+        log_lost(instance, container, r);
     instance->dirty = true;
 }
 
@@ -238,6 +263,7 @@ static struct instance *add(struct instances *instances, const char *name,
     snprintf(instance->text.name, sizeof(instance->text.name), "%s", name);
     shorten(instance->text.socket, sizeof(instance->text.socket), socket);
     instance->text.since_ns = realtime_ns();
+    instance->text.state = CMETA_ENGINE_WAITING;
     instance->dirty = true;
     instances->rows[row] = instance;
     if (class)
@@ -281,21 +307,23 @@ static void canonical(const char *host_root, const char *path, char out[PATH_MAX
         snprintf(out, PATH_MAX, "%s", whole);
 }
 
+// First pass: what stands is marked, what is missing counted. Second pass: what is missing is
+// added.
 static int want(struct instances *instances, const char *name, const struct engine_class *class,
                 const char *socket, enum cmeta_engine_state state, const char *why)
 {
     struct instance *instance = find(instances, name, socket);
 
-    if (instance && instance->class != class) { // enabled or disabled since
-        discard(instances, instance);
+    if (instance && instance->class != class) // enabled or disabled since: another one
         instance = NULL;
+    if (!instance && !instances->adding) {
+        instances->missing++;
+        return 0;
     }
     if (!instance)
         instance = add(instances, name, class, socket);
-    if (!instance) {
-        log_error("more than %u engine sockets: %s %s has no room", STORE_ROWS, name, socket);
-        return -E2BIG;
-    }
+    if (!instance)
+        return -ENOMEM;
     instance->wanted = true;
     if (!class) {
         instance->text.state = state;
@@ -337,7 +365,7 @@ static int plan_engine(struct instances *instances, const struct config *config,
         return plan_sockets(instances, config, engine, class);
     if (!engine->mentioned)
         return 0;
-    if (!find(instances, engine->name, ""))
+    if (instances->adding && !find(instances, engine->name, ""))
         log_notice("engines.%s: this version does not drive it; its containers get no metadata",
                    engine->name);
     return want(instances, engine->name, NULL, "", CMETA_ENGINE_UNSUPPORTED,
@@ -352,23 +380,52 @@ static bool same_limits(const struct instances *instances, const struct config *
            instances->with_size == config->with_size && instances->timeout_ms == timeout_ms;
 }
 
+static int plan_engines(struct instances *instances, const struct config *config, bool adding)
+{
+    int r = 0;
+
+    instances->adding = adding;
+    instances->missing = 0;
+    for (size_t i = 0; i < config->engines_count && r == 0; i++)
+        r = plan_engine(instances, config, &config->engines[i]);
+    return r;
+}
+
+static unsigned mark(struct instances *instances, const struct config *config)
+{
+    unsigned kept = 0;
+
+    for (unsigned row = 0; row < STORE_ROWS; row++)
+        if (instances->rows[row])
+            instances->rows[row]->wanted = false;
+    plan_engines(instances, config, false);
+    for (unsigned row = 0; row < STORE_ROWS; row++)
+        kept += instances->rows[row] && instances->rows[row]->wanted;
+    return kept;
+}
+
 int instances_plan(struct instances *instances, const struct config *config)
 {
     unsigned timeout_ms = (unsigned)(config->engine_timeout_ns / 1000000u);
     bool changed = !same_limits(instances, config, timeout_ms);
-    int r = 0;
+    unsigned count = mark(instances, config) + instances->missing;
 
+    if (count > STORE_ROWS) {
+        log_error("%u engine sockets are configured, and there is room for %u", count, STORE_ROWS);
+        return -E2BIG;
+    }
     instances->limits = config->limits;
     instances->with_size = config->with_size;
     instances->timeout_ms = timeout_ms;
-    for (unsigned row = 0; row < STORE_ROWS; row++)
-        if (instances->rows[row]) {
-            instances->rows[row]->wanted = false;
-            instances->rows[row]->changed = changed;
-        }
-    for (size_t i = 0; i < config->engines_count && r == 0; i++)
-        r = plan_engine(instances, config, &config->engines[i]);
-    return r;
+    for (unsigned row = 0; row < STORE_ROWS; row++) {
+        struct instance *instance = instances->rows[row];
+
+        if (instance && instance->wanted)
+            instance->changed = changed;
+        else if (instance)
+            discard(instances, instance);
+    }
+    return plan_engines(instances, config, true);
 }
 
 static void start(struct instances *instances, struct instance *instance)
@@ -398,13 +455,7 @@ void instances_apply(struct instances *instances)
     for (unsigned row = 0; row < STORE_ROWS; row++) {
         struct instance *instance = instances->rows[row];
 
-        if (!instance)
-            continue;
-        if (!instance->wanted) {
-            discard(instances, instance);
-            continue;
-        }
-        if (!instance->class)
+        if (!instance || !instance->class)
             continue;
         if (instance->changed) // limits apply to what is asked from now on: ask for all again
             stop(instance);

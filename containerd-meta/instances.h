@@ -29,13 +29,16 @@ struct instances *instances_new(const struct instances_use *use);
 struct instances *instances_free(struct instances *instances);
 
 /**
- * instances_plan() - make the rows that a configuration asks for; nothing is started yet
- * Return: 0; -ENOMEM; -E2BIG if there are more than STORE_ROWS, with a message in the log.
+ * instances_plan() - make the rows that a configuration asks for, stop and withdraw those that it
+ * doesn't have any more; nothing is started yet
+ *
+ * Return: 0; -E2BIG, with a message in the log, if they are more than STORE_ROWS: then nothing has
+ * changed; -ENOMEM.
  */
 int instances_plan(struct instances *instances, const struct config *config);
 
 /**
- * instances_apply() - stop and withdraw what the plan doesn't have any more, start what is new
+ * instances_apply() - start what is new
  *
  * What can't be started says so in its row and in the log.
  */

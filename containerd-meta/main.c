@@ -146,6 +146,7 @@ int main(int argc, char **argv)
     char message[1024];
     int status;
 
+    daemon_block_signals();
     line.options.engine_names = line.names;
     line.options.engine_sockets = line.sockets;
     status = parse(argc, argv, &line);

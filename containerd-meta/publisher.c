@@ -169,6 +169,7 @@ struct restore {
     int (*owner_of)(void *userdata, const char *name, const char *socket);
     void *userdata;
     unsigned restored, orphaned;
+    uint64_t bytes; // of records taken over: no more than the file has
 };
 
 // Whose word the container's identity was, as an instance of today.
@@ -208,6 +209,9 @@ static void restore_one(struct restore *restore, cmeta_handle handle)
         !cmeta_reader_record(restore->region, handle, &view) || status.id.len == 0 ||
         cmeta_view_decode(&view, &content, &scratch) != 0)
         return;
+    restore->bytes += view.size;
+    if (restore->bytes > restore->region->size)
+        return; // many that share a record: not of our making
     name = (struct cmeta_name){status.id, status.scope};
     live = (struct cmeta_live){.word = status.word,
                                .pid = status.pid,

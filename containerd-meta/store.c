@@ -15,9 +15,11 @@
 // How long a removed container is remembered, so that a late answer doesn't revive it: longer than
 // any question may wait for its answer.
 #define REMEMBER_NS UINT64_C(60000000000)
-// How often and how many containers that couldn't be published are offered again.
-#define RETRY_NS    UINT64_C(10000000000)
-#define RETRY_COUNT 16u
+// How often containers that couldn't be published are offered again, and when it is given up.
+#define RETRY_NS       UINT64_C(10000000000)
+#define RETRY_FAILURES 16u
+// How many containers that couldn't be published are kept: their engine names them again.
+#define REFUSED_MAX 1024u
 
 struct item {
     LIST_ENTRY(item) all;
@@ -220,16 +222,17 @@ struct merge {
     unsigned count;
 };
 
-static void merge_group(struct merge *merge, enum cmeta_group group)
+// What an earlier daemon left was told by the owner; that nobody has confirmed it is in the status.
+static void merge_group(struct merge *merge, const struct item *item, enum cmeta_group group)
 {
     struct cmeta_container *content = &merge->content;
 
     for (unsigned i = 0; i < merge->count; i++)
         if (merge->parts[i].known & CMETA_GROUP_BIT(group)) {
             content_take_group(content, &merge->parts[i], group);
-            content->source[group] = merge->views[i]->row == VIEW_RESTORED
-                                         ? CMETA_SOURCE_RESTORED
-                                         : (uint8_t)(merge->views[i]->row + 1);
+            content->source[group] =
+                (uint8_t)(1 + (merge->views[i]->row == VIEW_RESTORED ? item->owner
+                                                                     : merge->views[i]->row));
             return;
         }
     for (unsigned i = 0; i < merge->count; i++) {
@@ -278,7 +281,7 @@ static int merge_views(struct merge *merge, const struct item *item)
         merge->count++;
     }
     for (int group = 0; group < CMETA_GROUP_COUNT; group++)
-        merge_group(merge, (enum cmeta_group)group);
+        merge_group(merge, item, (enum cmeta_group)group);
     merge_status(merge, item);
     merge->content.published_ns = (int64_t)item->published_ns;
     return 0;
@@ -398,8 +401,12 @@ int store_observe(struct store *store, unsigned row, uint64_t asked,
         store->claims[row] += !had && view->record;
     }
     count_stale(store, r);
-    if (r == VIEW_CHANGED || (r >= 0 && item->removed && view->record))
-        return publish_alive(store, item);
+    if (r == VIEW_CHANGED || (r >= 0 && item->removed && view->record)) {
+        r = publish_alive(store, item);
+        if (item->refused && store->refused > REFUSED_MAX)
+            drop(store, item);
+        return r;
+    }
     if (r < 0 && fresh)
         drop(store, item);
     return r < 0 ? r : 0;
@@ -573,7 +580,7 @@ int store_restore(struct store *store, unsigned owner, const struct cmeta_name *
 void store_tick(struct store *store, uint64_t monotonic_ns)
 {
     bool retry = store->refused && monotonic_ns >= store->retry_at_ns;
-    unsigned offered = 0;
+    unsigned failures = 0;
 
     if (retry)
         store->retry_at_ns = monotonic_ns + RETRY_NS;
@@ -581,11 +588,16 @@ void store_tick(struct store *store, uint64_t monotonic_ns)
         next = LIST_NEXT(item, all);
         if (item->removed && monotonic_ns >= item->forget_at_ns)
             drop(store, item);
-        else if (retry && item->refused && offered < RETRY_COUNT) {
-            offered++;
+        else if (retry && item->refused && failures < RETRY_FAILURES) {
             publish(store, item);
+            failures += item->refused;
         }
     }
+}
+
+void store_retry(struct store *store)
+{
+    store->retry_at_ns = 0;
 }
 
 bool store_knows(const struct store *store, unsigned row, const struct cmeta_name *name)

@@ -74,6 +74,9 @@ int store_restore(struct store *store, unsigned owner, const struct cmeta_name *
  */
 void store_tick(struct store *store, uint64_t monotonic_ns);
 
+// There may be room now: what couldn't be published is offered again at the next tick.
+void store_retry(struct store *store);
+
 // Whether a source has a live view of a container; how many it has; how many live containers there
 // are, and how many of them lack a group that rules read.
 bool store_knows(const struct store *store, unsigned row, const struct cmeta_name *name);

@@ -158,8 +158,7 @@ struct cmeta_container {
     uint32_t known; // bits of groups
     uint32_t flags;
     uint8_t reason[CMETA_GROUP_COUNT]; // enum cmeta_reason, of the groups that aren't known
-    uint8_t source[CMETA_GROUP_COUNT]; // 1 + engine row that told it; 0 nobody, 255 the region of
-                                       // an earlier daemon
+    uint8_t source[CMETA_GROUP_COUNT]; // 1 + engine row that told it; 0 nobody
     int64_t created_ns;                // CLOCK_REALTIME, 0 unknown
     int64_t started_ns;                // CLOCK_REALTIME of the last start, 0 never
     int64_t
@@ -177,7 +176,6 @@ struct cmeta_container {
     uint32_t labels_count, pod_labels_count, mounts_count, ports_count, addresses_count, env_count;
     struct cmeta_probe probes[CMETA_PROBE_COUNT];
 };
-#define CMETA_SOURCE_RESTORED 255u
 
 /**
  * cmeta_record_encode() - turn content into bytes
@@ -189,7 +187,8 @@ struct cmeta_container {
  *
  * Equal content gives equal bytes. Strings are made valid UTF-8 without NUL: each bad byte becomes
  * '?'. What doesn't fit is left out in this order: environment, ports, addresses beyond the first,
- * pod labels, labels, mounts, CNI results, longest last; the flag says so.
+ * pod labels and labels (the largest first), mounts from the end, CNI results, the rest of long
+ * strings, arguments of probes; the flag says so.
  *
  * Return: the number of bytes, a multiple of 8; -ENOSPC if @size is too small; -ENOMEM.
  */

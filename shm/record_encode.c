@@ -86,6 +86,7 @@ struct plan {
         *labels[2]; // container's and pod's: sorted, unique, NULL where left out
     uint32_t labels_count[2];
     uint32_t mounts, ports, addresses, env;
+    uint32_t args; // of a probe, at most
     uint32_t string_max;
     bool drop_cni;
     bool truncated;
@@ -170,6 +171,13 @@ static bool is_cni(unsigned which)
     return which == CMETA_STRING_CNI_JSON || which == CMETA_STRING_POD_CNI_JSON;
 }
 
+static uint32_t probe_args(const struct plan *plan, unsigned probe)
+{
+    uint32_t count = plan->in->probes[probe].args_count;
+
+    return count < plan->args ? count : plan->args;
+}
+
 // An upper bound of the encoded size.
 static size_t plan_cost(const struct plan *plan)
 {
@@ -196,49 +204,97 @@ static size_t plan_cost(const struct plan *plan)
         if (!in->probes[p].exe.data)
             continue;
         cost += sizeof(struct cmeta_slice) + limited(plan, in->probes[p].exe).len + 2;
-        for (uint32_t i = 0; i < in->probes[p].args_count; i++)
+        for (uint32_t i = 0; i < probe_args(plan, p); i++)
             cost += sizeof(struct cmeta_slice) + limited(plan, in->probes[p].args[i]).len + 2;
     }
     return cost;
 }
 
-// Leaves out the largest label of a list; false if there is none left.
-static bool drop_largest_label(struct plan *plan, unsigned which)
+struct drop {
+    uint32_t index;
+    size_t cost;
+};
+
+// The dearest first; of equals the one that comes first.
+static int compare_drops(const void *a, const void *b)
 {
-    uint32_t largest = UINT32_MAX;
+    const struct drop *x = a, *y = b;
 
-    for (uint32_t i = 0; i < plan->labels_count[which]; i++) {
-        const struct cmeta_label *label = plan->labels[which][i];
-
-        if (label &&
-            (largest == UINT32_MAX || label_cost(label) > label_cost(plan->labels[which][largest])))
-            largest = i;
-    }
-    if (largest == UINT32_MAX)
-        return false;
-    plan->labels[which][largest] = NULL;
-    return true;
+    return x->cost != y->cost ? (x->cost < y->cost) - (x->cost > y->cost)
+                              : (x->index > y->index) - (x->index < y->index);
 }
 
-// One step down the ladder that cmeta_record_encode() documents; false at its foot.
-static bool plan_shrink(struct plan *plan)
+// Leaves out the largest labels of a list until the whole fits, or none is left.
+static int drop_labels(struct plan *plan, unsigned which, size_t cost)
 {
-    plan->truncated = true;
-    if (plan->env)
-        return plan->env = 0, true;
-    if (plan->ports)
-        return plan->ports = 0, true;
-    if (plan->addresses > 1)
-        return plan->addresses = 1, true;
-    if (drop_largest_label(plan, 1) || drop_largest_label(plan, 0))
-        return true;
-    if (plan->mounts)
-        return plan->mounts--, true;
-    if (!plan->drop_cni)
-        return plan->drop_cni = true;
-    if (plan->string_max > STRING_MAX_TIGHT)
-        return plan->string_max = STRING_MAX_TIGHT, true;
-    return false;
+    uint32_t count = plan->labels_count[which];
+    struct drop *drops = count ? calloc(count, sizeof(*drops)) : NULL;
+
+    if (count == 0)
+        return 0;
+    if (!drops)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < count; i++)
+        drops[i] = (struct drop){i, label_cost(plan->labels[which][i])};
+    qsort(drops, count, sizeof(*drops), compare_drops);
+    for (uint32_t i = 0; i < count && cost > CMETA_RECORD_MAX; i++) {
+        plan->labels[which][drops[i].index] = NULL;
+        cost -= drops[i].cost;
+    }
+    free(drops);
+    return 0;
+}
+
+static void drop_mounts(struct plan *plan, size_t cost)
+{
+    while (plan->mounts && cost > CMETA_RECORD_MAX)
+        cost -= mount_cost(plan, &plan->in->mounts[--plan->mounts]);
+}
+
+// The ladder that cmeta_record_encode() documents, a rung at a time until all fits. Its foot always
+// does: the head, names of limited length, and executables without arguments.
+static int plan_shrink(struct plan *plan)
+{
+    size_t cost;
+    int r = 0;
+
+    for (unsigned rung = 0; r == 0 && (cost = plan_cost(plan)) > CMETA_RECORD_MAX; rung++) {
+        plan->truncated = true;
+        switch (rung) {
+        case 0:
+            plan->env = 0;
+            break;
+        case 1:
+            plan->ports = 0;
+            break;
+        case 2:
+            plan->addresses = plan->addresses ? 1 : 0;
+            break;
+        case 3:
+            r = drop_labels(plan, 1, cost);
+            break;
+        case 4:
+            r = drop_labels(plan, 0, cost);
+            break;
+        case 5:
+            drop_mounts(plan, cost);
+            break;
+        case 6:
+            plan->drop_cni = true;
+            break;
+        case 7:
+            plan->string_max = STRING_MAX_TIGHT;
+            break;
+        case 8:
+            plan->args = 8;
+            break;
+        default:
+            plan->args = 0;
+            if (rung > 9)
+                return -E2BIG; // can't be, by the sizes above
+        }
+    }
+    return r;
 }
 
 static bool any_string_is_cut(const struct plan *plan)
@@ -256,15 +312,13 @@ static int plan_make(struct plan *plan, const struct cmeta_container *in)
                           .ports = in->ports_count,
                           .addresses = in->addresses_count,
                           .env = in->env_count,
+                          .args = UINT32_MAX,
                           .string_max = STRING_MAX};
     if (plan_labels(plan, 0, in->labels, in->labels_count) < 0 ||
         plan_labels(plan, 1, in->pod_labels, in->pod_labels_count) < 0)
         return -ENOMEM;
     plan->truncated = any_string_is_cut(plan);
-    while (plan_cost(plan) > CMETA_RECORD_MAX)
-        if (!plan_shrink(plan))
-            return -E2BIG; // thousands of probe arguments: refused rather than half told
-    return 0;
+    return plan_shrink(plan);
 }
 
 static void plan_done(struct plan *plan)
@@ -429,14 +483,15 @@ static struct cmeta_slice fill_mounts(struct out *out, const struct plan *plan,
 }
 
 // The arguments are slices of the joined string, exe first.
-static struct cmeta_slice fill_probe(struct out *out, const struct plan *plan,
-                                     const struct cmeta_probe *probe, struct cmeta_slice *list)
+static struct cmeta_slice fill_probe(struct out *out, const struct plan *plan, unsigned which,
+                                     struct cmeta_slice *list)
 {
+    const struct cmeta_probe *probe = &plan->in->probes[which];
     struct cmeta_slice joined = {(uint16_t)out->used, 0};
     struct cmeta_str exe = limited(plan, probe->exe);
 
     list[0] = put(out, exe.data, exe.len);
-    for (uint32_t i = 0; i < probe->args_count; i++) {
+    for (uint32_t i = 0; i < probe_args(plan, which); i++) {
         struct cmeta_str arg = limited(plan, probe->args[i]);
 
         put(out, " ", 1);
@@ -499,7 +554,7 @@ static void write_lists(struct out *out, const struct plan *plan, struct cmeta_r
     for (unsigned p = 0; p < CMETA_PROBE_COUNT; p++)
         if (in->probes[p].exe.data)
             probes[p] = put_list(out, head, CMETA_LIST_HEALTHCHECK_ARGS + p,
-                                 in->probes[p].args_count + 1, sizeof(*probes[p]));
+                                 probe_args(plan, p) + 1, sizeof(*probes[p]));
     if (out->full)
         return;
 
@@ -519,8 +574,7 @@ static void write_lists(struct out *out, const struct plan *plan, struct cmeta_r
     fill_texts(out, plan, env, in->env, plan->env);
     for (unsigned p = 0; p < CMETA_PROBE_COUNT; p++)
         if (probes[p])
-            head->strings[CMETA_STRING_HEALTHCHECK + p] =
-                fill_probe(out, plan, &in->probes[p], probes[p]);
+            head->strings[CMETA_STRING_HEALTHCHECK + p] = fill_probe(out, plan, p, probes[p]);
 }
 
 int cmeta_record_encode(const struct cmeta_container *container, void *buffer, size_t size,

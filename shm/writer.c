@@ -17,7 +17,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define HEARTBEAT_NS UINT64_C(10000000000)
+#define HEARTBEAT_NS    UINT64_C(10000000000)
+#define EVICT_PAUSE_NS  UINT64_C(1000000000)
+#define EXPIRY_PAUSE_NS UINT64_C(1000000000)
 
 static uint64_t clock_ns(clockid_t clock)
 {
@@ -226,6 +228,16 @@ static void mirror(struct cmeta_writer *writer, const struct cmeta_name *name, c
         cmeta_writer_count(writer, CMETA_COUNT_MIRROR_DROPPED, 1);
 }
 
+// There is a container that may be evicted. To evict means to replace the region: once a second, or
+// when there are many of them.
+static void note_ended(struct cmeta_writer *writer, uint32_t identity)
+{
+    writer->ended_bytes += writer_container_bytes(&writer->live, identity);
+    if (writer->ended_bytes >= writer->live.arena_bytes / 32 ||
+        clock_ns(CLOCK_MONOTONIC) - writer->evicted_ns >= EVICT_PAUSE_NS)
+        writer->nothing_to_evict = false;
+}
+
 int cmeta_writer_put(struct cmeta_writer *writer, const struct cmeta_name *name, const void *record,
                      size_t size, const struct cmeta_live *live)
 {
@@ -269,7 +281,7 @@ int cmeta_writer_put(struct cmeta_writer *writer, const struct cmeta_name *name,
         writer_container_bytes(&writer->live, identity_of(&writer->live, name)) - before;
     writer->revision++;
     if (CMETA_STATUS_STATE(told.word) >= CMETA_STATE_EXITED)
-        writer->nothing_to_evict = false;
+        note_ended(writer, identity_of(&writer->live, name));
     mirror(writer, name, record, size, &told);
     cmeta_writer_count(writer,
                        outcome == CMETA_PUT_CREATED   ? CMETA_COUNT_CREATED
@@ -300,7 +312,7 @@ int cmeta_writer_remove(struct cmeta_writer *writer, const struct cmeta_name *na
     if (!bury(&writer->live, name, removed_ns, writer->revision + 1))
         return 0;
     writer->revision++;
-    writer->nothing_to_evict = false;
+    note_ended(writer, identity_of(&writer->live, name));
     if (writer->draining.base)
         bury(&writer->draining, name, removed_ns, writer->revision);
     if (removed_ns + writer->grace_ns < writer->next_expiry_ns)
@@ -372,12 +384,32 @@ static uint64_t until(uint64_t deadline, uint64_t now)
     return deadline > now ? deadline - now : 0;
 }
 
+// Looking for tombstones that are due means looking at all containers: not too often, if there are
+// many.
+static uint64_t expiry_pause(const struct cmeta_writer *writer)
+{
+    return cmeta_reader_identities(&writer->live) > 1000 ? EXPIRY_PAUSE_NS : 0;
+}
+
+static bool expiry_is_due(const struct cmeta_writer *writer, uint64_t realtime_ns,
+                          uint64_t monotonic_ns)
+{
+    uint64_t due = writer->next_expiry_ns;
+
+    if (due == UINT64_MAX || monotonic_ns < writer->expired_ns + expiry_pause(writer))
+        return false;
+    // Later than any removal of now could be due: the clock was set back.
+    return due <= realtime_ns || due - writer->grace_ns > realtime_ns + writer->grace_ns;
+}
+
 uint64_t cmeta_writer_tick(struct cmeta_writer *writer, uint64_t realtime_ns, uint64_t monotonic_ns)
 {
     uint64_t wait = HEARTBEAT_NS;
 
-    if (writer->next_expiry_ns <= realtime_ns)
+    if (expiry_is_due(writer, realtime_ns, monotonic_ns)) {
         expire(writer, realtime_ns);
+        writer->expired_ns = monotonic_ns;
+    }
     if (writer->draining.base && writer->drain_deadline_ns <= monotonic_ns)
         writer_retire(writer);
     if (writer->next_beat_ns <= monotonic_ns)
@@ -387,6 +419,8 @@ uint64_t cmeta_writer_tick(struct cmeta_writer *writer, uint64_t realtime_ns, ui
         wait = until(writer->next_beat_ns, monotonic_ns);
     if (writer->next_expiry_ns != UINT64_MAX && until(writer->next_expiry_ns, realtime_ns) < wait)
         wait = until(writer->next_expiry_ns, realtime_ns);
+    if (wait < until(writer->expired_ns + expiry_pause(writer), monotonic_ns))
+        wait = until(writer->expired_ns + expiry_pause(writer), monotonic_ns);
     if (writer->draining.base && until(writer->drain_deadline_ns, monotonic_ns) < wait)
         wait = until(writer->drain_deadline_ns, monotonic_ns);
     return wait;

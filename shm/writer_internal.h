@@ -20,6 +20,9 @@ struct cmeta_writer {
     uint64_t replace_at;        // arena bytes in use at which the region is replaced
     uint64_t live_bytes;        // arena bytes of identities in cells and their current records
     bool nothing_to_evict;      // the last look for containers to evict found none
+    uint64_t ended_bytes;       // of containers that ended or were removed since, roughly
+    uint64_t evicted_ns;        // CLOCK_MONOTONIC of that look
+    uint64_t expired_ns;        // CLOCK_MONOTONIC of the last look for tombstones that are due
     uint64_t next_expiry_ns;    // CLOCK_REALTIME, UINT64_MAX: no tombstone
     uint64_t next_beat_ns;      // CLOCK_MONOTONIC
     uint64_t drain_deadline_ns; // CLOCK_MONOTONIC

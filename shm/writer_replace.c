@@ -145,6 +145,14 @@ static uint32_t collect_victims(const struct cmeta_region *region, struct victim
     return count;
 }
 
+static uint64_t monotonic_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
+}
+
 // Drops victims until the live bytes are within the budget.
 static void evict(struct cmeta_writer *writer, uint64_t budget)
 {
@@ -155,6 +163,8 @@ static void evict(struct cmeta_writer *writer, uint64_t budget)
         return;
     count = collect_victims(&writer->live, victims, max);
     writer->nothing_to_evict = count == 0;
+    writer->ended_bytes = 0;
+    writer->evicted_ns = monotonic_ns();
     qsort(victims, count, sizeof(*victims), compare_victims);
     for (uint32_t i = 0; i < count && writer->live_bytes > budget; i++) {
         writer_forget(writer, victims[i].identity);
@@ -240,14 +250,6 @@ static uint64_t successor_bytes(struct cmeta_writer *writer, uint32_t *identitie
     if (fixed < writer->max_bytes && writer->live_bytes > (writer->max_bytes - fixed) / 4 * 3)
         evict(writer, (writer->max_bytes - fixed) / 8 * 5);
     return writer->max_bytes;
-}
-
-static uint64_t monotonic_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
 }
 
 // The successor takes over. Its predecessor goes on draining, and whoever drained before is done.

@@ -18,8 +18,7 @@ bool engine_rows_next(const struct cmeta_region *region, uint32_t *index,
 bool engine_rows_of_source(const struct cmeta_region *region, uint8_t source,
                            struct cmeta_engine_row *row)
 {
-    return source != 0 && source != CMETA_SOURCE_RESTORED &&
-           cmeta_reader_engine(region, source - 1u, row) == 1;
+    return source != 0 && cmeta_reader_engine(region, source - 1u, row) == 1;
 }
 
 static const struct {

@@ -253,9 +253,7 @@ static json_t *group_json(const struct cmeta_region *region, const struct cmeta_
         json_object_set_new(object, "source", json_text(str_of(row.name)));
         json_object_set_new(object, "socket", json_text(str_of(row.socket)));
     } else {
-        json_object_set_new(object, "source",
-                            c->source[group] == CMETA_SOURCE_RESTORED ? json_string("restored")
-                                                                      : json_null());
+        json_object_set_new(object, "source", json_null());
         json_object_set_new(object, "socket", json_null());
     }
     return object;

@@ -45,6 +45,7 @@ struct docker {
     char prefix[16];   // "/v1.41", or "" if it doesn't say its version
     char version[40];
     engine_stamp list_asked;
+    unsigned list_gaps; // elements that couldn't be read
     uint64_t next_list_us;
     int64_t last_event_s;       // the newest event's time
     uint64_t seen[SEEN_EVENTS]; // hashes of the last events: replays overlap
@@ -358,6 +359,7 @@ static void on_listed(void *userdata, const char *text, size_t len)
 
     if (!container) {
         sink->count(sink, 0, 0, 0, 1);
+        docker->list_gaps++;
         return;
     }
     if (!sink->knows(sink, container->id.data, container->id.len, container->scope.data)) {
@@ -372,21 +374,24 @@ static void on_listed(void *userdata, const char *text, size_t len)
 static void on_list_done(void *userdata, const struct http_response *response)
 {
     struct docker *docker = userdata;
+    bool too_much = response->error == -EMSGSIZE;
+    const char *error = "";
 
     docker->list = NULL;
-    if (response->error || response->status != 200) {
+    if ((response->error && !too_much) || (!response->error && response->status != 200)) {
         fail_call(docker, "the list", response);
         return;
     }
     // An element that was left out isn't gone; only a list without gaps may bury anybody.
-    docker->sink->count(docker->sink, 0, 0, 0, (uint32_t)response->skipped);
-    if (response->skipped == 0) {
+    docker->sink->count(docker->sink, 0, too_much, 0, (uint32_t)response->skipped);
+    if (too_much)
+        error = without_socket(docker, response->text);
+    else if (response->skipped == 0 && docker->list_gaps == 0) {
         docker_fetch_list_end(docker->fetch);
         docker->sink->list_complete(docker->sink, docker->list_asked);
     }
-    backoff_reset(&docker->backoff);
     docker->next_list_us = now_us(CLOCK_MONOTONIC) + RELIST_US;
-    set_state(docker, CMETA_ENGINE_CONNECTED, "");
+    set_state(docker, CMETA_ENGINE_CONNECTED, error);
 }
 
 static void list_now(struct docker *docker)
@@ -400,6 +405,7 @@ static void list_now(struct docker *docker)
         return;
     snprintf(path, sizeof(path), "%s/containers/json?all=1", docker->prefix);
     docker->list_asked = docker->sink->stamp(docker->sink);
+    docker->list_gaps = 0;
     docker_fetch_list_begin(docker->fetch);
     r = http_list(docker->host->http, &request, on_listed, on_list_done, docker, &docker->list);
     if (r < 0)
@@ -528,7 +534,10 @@ static int on_upkeep(sd_event_source *source, uint64_t usec, void *userdata)
     sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
     if (!docker->ping)
         ping(docker, on_later_ping);
-    if (docker->state == CMETA_ENGINE_CONNECTED && now >= docker->next_list_us)
+    if (docker->state != CMETA_ENGINE_CONNECTED)
+        return 0;
+    backoff_reset(&docker->backoff); // it answers, was listed, and has lived for a while
+    if (now >= docker->next_list_us)
         list_now(docker);
     return 0;
 }

@@ -55,7 +55,7 @@ struct docker_fetch {
     void *tree; // tsearch(3), by ID
     LIST_HEAD(, known) all;
     TAILQ_HEAD(, known) queue; // QUEUED and WAITING
-    unsigned under_way;
+    unsigned under_way, lists; // inspects and what follows them; lists for one
     uint32_t generation;
     char prefix[16];
     bool open;
@@ -133,13 +133,19 @@ static void settle(struct known *known, enum phase phase)
     known->reference = known->image_id = NULL;
 }
 
+static void cancel_list(struct known *known)
+{
+    known->fetch->lists -= known->list_call != NULL;
+    known->list_call = http_cancel(known->list_call);
+}
+
 static void forget(struct known *known)
 {
     struct docker_fetch *fetch = known->fetch;
 
     unqueue(known);
     settle(known, IDLE);
-    http_cancel(known->list_call);
+    cancel_list(known);
     tdelete(known->id, &fetch->tree, compare_ids);
     LIST_REMOVE(known, all);
     free(known);
@@ -454,6 +460,7 @@ static void on_list_one_done(void *userdata, const struct http_response *respons
 
     (void)response; // the inspect says what is wrong
     known->list_call = NULL;
+    known->fetch->lists--;
 }
 
 void docker_fetch_list_one(struct docker_fetch *fetch, const char *id)
@@ -464,7 +471,8 @@ void docker_fetch_list_one(struct docker_fetch *fetch, const char *id)
     struct http_request request = {
         .socket = fetch->host->socket, .path = path, .timeout_ms = DOCKER_FETCH_INSPECT_MS};
 
-    if (!known || known->list_call || !fetch->open)
+    // A burst needs no list for each: the inspects follow anyway.
+    if (!known || known->list_call || !fetch->open || fetch->lists >= DOCKER_FETCH_PARALLEL)
         return;
     snprintf(path, sizeof(path),
              "%s/containers/json?all=1&filters=%%7B%%22id%%22%%3A%%5B%%22%s%%22%%5D%%7D",
@@ -473,6 +481,7 @@ void docker_fetch_list_one(struct docker_fetch *fetch, const char *id)
     if (http_list(fetch->host->http, &request, on_listed_one, on_list_one_done, known,
                   &known->list_call) < 0)
         known->list_call = NULL;
+    fetch->lists += known->list_call != NULL;
 }
 
 // --- what is heard -------------------------------------------------------------------------------
@@ -577,7 +586,7 @@ void docker_fetch_close(struct docker_fetch *fetch)
 
     fetch->open = false;
     LIST_FOREACH (known, &fetch->all, all) {
-        known->list_call = http_cancel(known->list_call);
+        cancel_list(known);
         known->complete = false; // whatever happened meanwhile
         if (!is_under_way(known))
             continue;

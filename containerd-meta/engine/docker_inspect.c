@@ -548,7 +548,9 @@ struct container *docker_container_from_list(const json_t *element, enum cmeta_t
     container = new_container(id, type);
     if (!container)
         return NULL;
-    container->content.created_ns = json_whole(element, "Created") * 1000000000;
+    if (__builtin_mul_overflow(json_whole(element, "Created"), INT64_C(1000000000),
+                               &container->content.created_ns))
+        container->content.created_ns = 0;
     container_set(container, CMETA_STRING_NAME, name);
     set_reference(container, json_text(element, "Image"), json_text(element, "ImageID"));
     if (json_is_object(labels)) {

@@ -263,8 +263,59 @@ START_TEST(version_and_help)
 }
 END_TEST
 
+START_TEST(a_pipe_in_the_configurations_place_does_not_block_a_reload)
+{
+    struct run run;
+
+    prepare(&run);
+    write_file(run.config, "engines: {docker: {enabled: false}}\n");
+    start(&run, (const char *[]){"-r", run.region, "-c", run.config, NULL});
+    wait_told(&run, "READY=1");
+    *run.told = '\0';
+    ck_assert_int_eq(unlink(run.config), 0);
+    ck_assert_int_eq(mkfifo(run.config, 0600), 0);
+    kill(run.pid, SIGHUP);
+    wait_told(&run, "READY=1");
+    ck_assert_ptr_nonnull(strstr(read_file(run.log), "not a regular file"));
+    kill(run.pid, SIGTERM);
+    ck_assert_int_eq(wait_end(&run), 0);
+    done(&run);
+}
+END_TEST
+
+START_TEST(a_standby_takes_over_with_the_configuration_of_then)
+{
+    struct run first, second;
+    struct cmeta_region region;
+    uint64_t grace;
+
+    prepare(&first);
+    write_file(first.config, "grace: 60s\nengines: {docker: {enabled: false}}\n");
+    start(&first, (const char *[]){"-r", first.region, "-c", first.config, NULL});
+    wait_told(&first, "READY=1");
+    prepare(&second);
+    start(&second, (const char *[]){"-r", first.region, "-c", first.config, NULL});
+    wait_told(&second, "STATUS=standby");
+    write_file(first.config, "grace: 7s\nengines: {docker: {enabled: false}}\n");
+    *second.told = '\0';
+    kill(first.pid, SIGKILL);
+    ck_assert_int_eq(wait_end(&first), 128 + SIGKILL);
+    wait_told(&second, "READY=1");
+    ck_assert_int_eq(cmeta_region_map(first.region, &region), 0);
+    grace = ((const struct cmeta_header *)(const void *)region.base)->grace_ns;
+    ck_assert_uint_eq(grace, UINT64_C(7000000000));
+    cmeta_region_unmap(&region);
+    kill(second.pid, SIGTERM);
+    ck_assert_int_eq(wait_end(&second), 0);
+    done(&second);
+    done(&first);
+}
+END_TEST
+
 CHECK_MAIN("daemon", 60, systemd_is_told_of_readiness_life_and_end,
            a_bad_reload_leaves_the_running_configuration_in_force,
            an_engine_that_is_not_built_yet_says_so_once,
            mistakes_on_the_command_line_and_in_the_file_end_with_status_2,
-           a_configuration_can_be_checked_without_running, version_and_help)
+           a_configuration_can_be_checked_without_running, version_and_help,
+           a_pipe_in_the_configurations_place_does_not_block_a_reload,
+           a_standby_takes_over_with_the_configuration_of_then)

@@ -657,8 +657,93 @@ START_TEST(a_reload_with_another_label_limit_asks_again)
 }
 END_TEST
 
+START_TEST(restarts_in_a_row_lose_nothing_while_the_engine_is_away)
+{
+    struct fixture f;
+
+    fixture_make(&f);
+    list_answer(&f, ELEMENT(ID_A, "web", "running"));
+    inspect_answer(&f, ID_A, "web", "running");
+    fixture_run(&f, "");
+    ck_assert(fixture_wait(&f, fixture_complete, ID_A));
+    fake_http_accept(f.fake, false);
+    for (int i = 0; i < 3; i++) {
+        fixture_end(&f);
+        fixture_run(&f, "");
+        ck_assert(fixture_complete(&f, ID_A));
+        ck_assert_uint_ne(fixture_status(&f, ID_A).word & CMETA_STATUS_UNCONFIRMED, 0);
+    }
+    fixture_remove(&f);
+}
+END_TEST
+
+START_TEST(an_element_that_makes_no_sense_buries_nobody)
+{
+    struct fixture f;
+
+    fixture_make(&f);
+    list_answer(&f, ELEMENT(ID_A, "web", "running"));
+    inspect_answer(&f, ID_A, "web", "running");
+    fixture_run(&f, "");
+    ck_assert(fixture_wait(&f, fixture_complete, ID_A));
+    list_answer(&f, "{\"Id\":\"" ID_A "\",\"x\":01}");
+    fake_http_cut(f.fake);
+    ck_assert(fake_http_wait_request(f.fake, LIST, 2, 10000));
+    ck_assert(fixture_wait(&f, fixture_connected, NULL));
+    ck_assert(fixture_has(&f, ID_A));
+    fixture_remove(&f);
+}
+END_TEST
+
+// The stream goes on: what is created from now on is known, whatever the list weighs.
+START_TEST(a_list_beyond_all_limits_costs_the_list_and_not_the_events)
+{
+    struct fixture f;
+    char *body = huge(1 << 20); // an array that begins, and goes on beyond the limit of a list
+
+    fixture_make(&f);
+    memset(body, ' ', 1 << 20);
+    body[0] = '[';
+    for (size_t i = 1; i + 16 < 1 << 20; i += 16)
+        memcpy(body + i, "{\"Id\":\"\"},", 10);
+    fake_http_on(f.fake, &(struct fake_rule){.prefix = LIST, .action = FAKE_ENDLESS, .body = body});
+    fake_http_answer(f.fake, LIST "&filters=", 200, "[]");
+    inspect_answer(&f, ID_A, "web", "running");
+    fixture_run(&f, "");
+    ck_assert(fixture_wait(&f, fixture_connected, NULL));
+    ck_assert_str_ne(fixture_row(&f, 0).last_error, "");
+    event(&f, "create", ID_A, "\"name\":\"web\"");
+    ck_assert(fixture_wait(&f, fixture_complete, ID_A));
+    ck_assert_uint_eq(fake_http_requests(f.fake, "/v1.41/events"), 1);
+    free(body);
+    fixture_remove(&f);
+}
+END_TEST
+
+START_TEST(a_burst_of_creates_opens_few_connections)
+{
+    struct fixture f;
+
+    begin(&f);
+    fake_http_on(f.fake, &(struct fake_rule){.prefix = "/v1.41/containers/", .action = FAKE_HANG});
+    for (unsigned i = 0; i < 300; i++) {
+        char id[65];
+
+        snprintf(id, sizeof(id), "%012x%052x", i + 1, i);
+        event(&f, "create", id, "\"name\":\"x\"");
+        if (i % 50 == 49) // the fake's stream has room for so many
+            ck_assert(fixture_wait(&f, fixture_has, id));
+    }
+    ck_assert_uint_lt(fake_http_connections(f.fake), 20);
+    fixture_remove(&f);
+}
+END_TEST
+
 CHECK_MAIN(
-    "docker", 30, a_create_event_publishes_at_once_while_inspect_hangs,
+    "docker", 30, restarts_in_a_row_lose_nothing_while_the_engine_is_away,
+    an_element_that_makes_no_sense_buries_nobody,
+    a_list_beyond_all_limits_costs_the_list_and_not_the_events,
+    a_burst_of_creates_opens_few_connections, a_create_event_publishes_at_once_while_inspect_hangs,
     the_lock_free_list_adds_labels_while_inspect_hangs, inspect_completes_and_start_completes_again,
     die_and_destroy_end_a_container, rename_pause_and_health_change_what_they_say,
     update_and_network_connect_ask_again,

@@ -271,8 +271,52 @@ START_TEST(codes_have_names)
 }
 END_TEST
 
-CHECK_MAIN("record", 20, what_was_encoded_is_read, labels_are_sorted_joined_and_found,
-           probes_are_joined_with_spaces, decoding_and_encoding_again_gives_the_same_bytes,
+// Whoever makes a container must not be able to hide what it is behind a large something.
+START_TEST(nothing_is_too_large_to_be_encoded)
+{
+    static struct cmeta_str args[70000];
+    static struct cmeta_label labels[20000];
+    static struct cmeta_mount mounts[20000];
+    static char long_text[2000], keys[20000][8];
+    struct cmeta_container content = {.known = CMETA_GROUPS_ALL, .flags = CMETA_FLAG_PRIVILEGED};
+    struct cmeta_view view;
+    struct cmeta_str name;
+    uint32_t flags;
+    int size;
+
+    memset(long_text, 'x', sizeof(long_text));
+    for (unsigned i = 0; i < 70000; i++)
+        args[i] = (struct cmeta_str){long_text, 1100};
+    for (unsigned i = 0; i < 20000; i++) {
+        snprintf(keys[i], sizeof(keys[i]), "k%u", i);
+        labels[i] =
+            (struct cmeta_label){{keys[i], (uint32_t)strlen(keys[i])}, {long_text, i % 100}};
+        mounts[i] = (struct cmeta_mount){.source = {long_text, 20}, .destination = {long_text, 30}};
+    }
+    content.strings[CMETA_STRING_NAME] = CMETA_STR("web");
+    for (unsigned p = 0; p < CMETA_PROBE_COUNT; p++)
+        content.probes[p] = (struct cmeta_probe){{long_text, 2000}, args, 70000};
+    for (unsigned i = 0; i < CMETA_STRING_CONTENT_COUNT; i++)
+        if (i != CMETA_STRING_NAME)
+            content.strings[i] = (struct cmeta_str){long_text, 2000};
+    content.labels = content.pod_labels = labels;
+    content.labels_count = content.pod_labels_count = 20000;
+    content.mounts = mounts;
+    content.mounts_count = 20000;
+    size = cmeta_record_encode(&content, bytes, sizeof(bytes), &flags);
+    ck_assert_int_gt(size, 0);
+    ck_assert_int_le(size, (int)CMETA_RECORD_MAX);
+    ck_assert_uint_ne(flags & CMETA_FLAG_TRUNCATED, 0);
+    ck_assert_int_eq(cmeta_view_init(&view, bytes, (size_t)size), 0);
+    ck_assert_uint_ne(cmeta_view_flags(&view) & CMETA_FLAG_PRIVILEGED, 0);
+    ck_assert_int_eq(cmeta_view_string(&view, CMETA_STRING_NAME, &name), 1);
+    ck_assert_uint_eq(name.len, 3);
+}
+END_TEST
+
+CHECK_MAIN("record", 20, nothing_is_too_large_to_be_encoded, what_was_encoded_is_read,
+           labels_are_sorted_joined_and_found, probes_are_joined_with_spaces,
+           decoding_and_encoding_again_gives_the_same_bytes,
            bytes_that_are_not_utf8_are_replaced_and_flagged,
            what_does_not_fit_is_left_out_and_flagged, too_small_a_buffer_is_an_error,
            noise_is_survived, codes_have_names)

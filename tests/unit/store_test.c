@@ -444,6 +444,26 @@ START_TEST(nothing_is_kept_of_containers_that_came_and_went)
 }
 END_TEST
 
+// What can't be published costs memory only to a bound: its engine names it again.
+START_TEST(refused_containers_are_kept_to_a_bound)
+{
+    struct store *store = new_store();
+
+    publish_result = -28;
+    for (unsigned i = 0; i < 3000; i++) {
+        char id[16];
+
+        told_count = 0; // this test looks at no record
+        snprintf(id, sizeof(id), "c%u", i);
+        observe(store, DOCKER, store_stamp(store), id, "docker", ALL);
+    }
+    ck_assert_uint_le(store_entries(store), 1025);
+    publish_result = 0;
+    told_count = 0;
+    store_free(store);
+}
+END_TEST
+
 CHECK_MAIN("store", 30, groups_come_from_the_best_source_that_knows_them,
            any_order_of_arrival_gives_the_same_record, unknown_groups_are_unknown_and_say_why,
            an_older_answer_does_not_undo_a_newer_word, a_late_inspect_does_not_revive_the_dead,
@@ -455,4 +475,4 @@ CHECK_MAIN("store", 30, groups_come_from_the_best_source_that_knows_them,
            restored_containers_stand_until_their_engine_speaks,
            what_is_only_in_the_list_is_added_to_what_the_event_told,
            what_could_not_be_published_is_offered_again,
-           nothing_is_kept_of_containers_that_came_and_went)
+           nothing_is_kept_of_containers_that_came_and_went, refused_containers_are_kept_to_a_bound)

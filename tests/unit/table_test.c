@@ -508,8 +508,25 @@ START_TEST(colliding_keys_are_bounded_and_hurt_nobody_else)
 }
 END_TEST
 
-CHECK_MAIN("table", 60, what_was_put_is_found_by_short_and_full_id,
-           short_ids_are_found_in_either_case, one_name_in_two_scopes_is_two_containers,
+START_TEST(a_clock_that_is_set_back_does_not_keep_the_dead)
+{
+    const uint64_t hour = UINT64_C(3600000000000), now = UINT64_C(1700000000000000000);
+    char id[65];
+    struct cmeta_name name = sample_name(1, id);
+    cmeta_handle handle;
+
+    setup(NULL);
+    sample_put(writer, 1, 1);
+    cmeta_writer_remove(writer, &name, now);
+    cmeta_writer_tick(writer, now - 2 * hour, 1);
+    ck_assert_int_eq(cmeta_reader_find(live(), id, 12, &handle), CMETA_ABSENT);
+    teardown();
+}
+END_TEST
+
+CHECK_MAIN("table", 60, a_clock_that_is_set_back_does_not_keep_the_dead,
+           what_was_put_is_found_by_short_and_full_id, short_ids_are_found_in_either_case,
+           one_name_in_two_scopes_is_two_containers,
            two_ids_that_share_twelve_digits_are_ambiguous_by_short_id_only,
            a_live_container_is_preferred_to_a_removed_one, unchanged_bytes_are_not_published,
            a_handle_outlives_updates_and_never_means_another,
