@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BENCH_RUNS 9
+#define BENCH_RUNS 21
 
 uint64_t bench_now_ns(void); // CLOCK_MONOTONIC
 // ns that one call of bench_now_ns() takes: subtracted where single operations are timed.
