@@ -321,24 +321,34 @@ int config_parse(const char *name, const char *text, size_t len, struct config *
     return r;
 }
 
+// Only a regular file answers at once: a reload must not wait for a pipe.
+static int open_regular(const char *path, FILE **file)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), r = 0;
+    struct stat st;
+
+    if (fd < 0)
+        return -errno;
+    if (fstat(fd, &st) < 0)
+        r = -errno;
+    else if (!S_ISREG(st.st_mode))
+        r = -ESPIPE;
+    else if (!(*file = fdopen(fd, "r")))
+        r = -errno;
+    if (r < 0)
+        close(fd);
+    return r;
+}
+
 static int read_file(const char *path, char **text, size_t *len)
 {
-    CLEANUP(closep)
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     CLEANUP(fclosep)
     FILE *file = NULL;
-    struct stat st;
     char *buffer;
+    int r = open_regular(path, &file);
 
-    // Only a regular file answers at once: a reload must not wait for a pipe.
-    if (fd < 0 || fstat(fd, &st) < 0)
-        return -errno;
-    if (!S_ISREG(st.st_mode))
-        return -ESPIPE;
-    file = fdopen(fd, "r");
-    if (!file)
-        return -errno;
-    fd = -1;
+    if (r < 0)
+        return r;
     buffer = malloc(YAML_WALK_MAX_BYTES + 2);
     if (!buffer)
         return -ENOMEM;

@@ -281,7 +281,7 @@ START_TEST(without_a_daemon_the_story_says_so)
     json_t *value;
 
     ctl_begin();
-    put(HEX, "", 0, 0, CMETA_SOURCE_RESTORED, 0);
+    put(HEX, "", 0, 0, 62, 0); // told by a row that is not used
     ctl_unlock();
     value = why_json(HEX, 0);
     check_text(value, "engine", "docker"); // by its type
