@@ -216,7 +216,7 @@ static bool walk_watch(struct walk *walk)
 
     if (r == -ENOENT || r == -ENOTDIR)
         return false; // gone this moment: the folder above is watched and tells
-    if (r == 0 && way_add(&walk->way, folder, walk->name) < 0) {
+    if (r == 0 && folder && way_add(&walk->way, folder, walk->name) < 0) {
         folder_release(walk->watcher, folder);
         r = -ENOMEM;
     }

@@ -817,7 +817,8 @@ START_TEST(fifty_thousand_elements_in_flat_memory)
     ck_assert_int_eq(outcome.error, 0);
     ck_assert_uint_eq(outcome.pieces, 50000);
     ck_assert_uint_gt(len, 10 << 20);
-    ck_assert_uint_lt(outcome.sum, outcome.longest + (1 << 20));
+    // the fake lives in the same heap, so some leeway; held whole it would be more than all of it
+    ck_assert_uint_lt(outcome.sum, outcome.longest + len / 4);
     end();
 }
 END_TEST
