@@ -163,7 +163,7 @@ TEST_PROGRAMS := $(if $(wildcard containerd-meta/main.c),$(BUILD)/containerd-met
 	$(if $(wildcard tests/fake/http_engine_main.c),$(BUILD)/fake-http-engine)
 
 test: deps
-	$(MAKE) test-run
+	@$(MAKE) --no-print-directory test-run
 
 .PHONY: test-run
 test-run: $(UNIT_BIN) $(SELFTEST_SO) $(TEST_PROGRAMS)
@@ -227,7 +227,7 @@ sanitize:
 # --- demo, installation --------------------------------------------------------------------------
 
 demo: deps
-	$(MAKE) all
+	@$(MAKE) --no-print-directory all
 	BUILD="$(abspath $(BUILD))" packaging/demo
 
 BINDIR  ?= $(PREFIX)/bin
