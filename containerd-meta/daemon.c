@@ -2,6 +2,7 @@
 #include "daemon.h"
 
 #include "cleanup.h"
+#include "clock.h"
 #include "engine/engine.h"
 #include "instances.h"
 #include "log.h"
@@ -18,7 +19,6 @@
 #include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
-#include <time.h>
 
 #define STANDBY_US    UINT64_C(200000)  // how often a standby tries to take over
 #define STORE_TICK_US UINT64_C(5000000) // how often the store is tidied
@@ -39,14 +39,6 @@ struct daemon {
     uint64_t region_due_us;
     char status[512]; // as systemd was told last
 };
-
-static uint64_t monotonic_us(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
-}
 
 // --- configuration -------------------------------------------------------------------------------
 
@@ -130,7 +122,7 @@ static void arm(sd_event_source *timer, uint64_t due_us)
 // The region's own deadlines, the store's tidying and the rows: after each round of the loop.
 static void upkeep(struct daemon *daemon)
 {
-    uint64_t now = monotonic_us(), due;
+    uint64_t now = clock_us(CLOCK_MONOTONIC), due;
 
     if (now >= daemon->store_tick_us) {
         store_tick(daemon->store, now * 1000);
@@ -188,7 +180,7 @@ static void reload(struct daemon *daemon)
     struct config config;
     char message[1024];
 
-    sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, monotonic_us());
+    sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_us(CLOCK_MONOTONIC));
     if (daemon_config(daemon->options, &config, message, sizeof(message)) < 0) {
         log_error("%s; the running configuration stays in force", message);
         publisher_count(daemon->publisher, CMETA_COUNT_RELOAD_ERRORS, 1);
@@ -316,7 +308,7 @@ static int begin_or_wait(struct daemon *daemon)
                daemon->config.region_dir);
     sd_notify(0, "READY=1\nSTATUS=standby: another daemon writes the region");
     return sd_event_add_time(daemon->event, &daemon->standby, CLOCK_MONOTONIC,
-                             monotonic_us() + STANDBY_US, 0, on_standby, daemon);
+                             clock_us(CLOCK_MONOTONIC) + STANDBY_US, 0, on_standby, daemon);
 }
 
 // --- life ----------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 #include "instances.h"
 
 #include "cleanup.h"
+#include "clock.h"
 #include "engine/engine.h"
 #include "log.h"
 
@@ -11,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct instance {
     struct engine_sink sink; // first: the sink is the instance
@@ -38,22 +38,6 @@ struct instances {
     unsigned missing; // counted by its first pass
 };
 
-static uint64_t monotonic_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static uint64_t realtime_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 // --- the sink ------------------------------------------------------------------------------------
 
 static struct instance *instance_of(struct engine_sink *sink)
@@ -76,7 +60,7 @@ static void log_lost(struct instance *instance, const struct container *containe
     uint32_t suppressed;
 
     publisher_count(instance->all->use.publisher, CMETA_COUNT_ENGINE_ERRORS, 1);
-    if (log_limit_pass(&instance->lost, monotonic_ns(), &suppressed))
+    if (log_limit_pass(&instance->lost, clock_ns(CLOCK_MONOTONIC), &suppressed))
         log_message(LOG_ERR, instance->name, instance->socket,
                     "what it told of container %.*s is lost: %s", (int)container->id.len,
                     container->id.data, strerror(-error));
@@ -153,7 +137,7 @@ static void sink_state(struct engine_sink *sink, enum cmeta_engine_state state, 
     struct cmeta_engine_row *text = &instance->text;
 
     if (text->state != state)
-        text->since_ns = realtime_ns();
+        text->since_ns = clock_ns(CLOCK_REALTIME);
     text->state = state;
     text->flags = flags;
     snprintf(text->version, sizeof(text->version), "%s", version ? version : "");
@@ -172,7 +156,7 @@ static void sink_count(struct engine_sink *sink, uint32_t events, uint32_t error
     instance->text.errors_total += errors;
     instance->text.connects_total += connects;
     if (events)
-        instance->text.last_event_ns = realtime_ns();
+        instance->text.last_event_ns = clock_ns(CLOCK_REALTIME);
     publisher_count(publisher, CMETA_COUNT_ENGINE_EVENTS, events);
     publisher_count(publisher, CMETA_COUNT_ENGINE_ERRORS, errors);
     publisher_count(publisher, CMETA_COUNT_ENGINE_CONNECTS, connects);
@@ -262,7 +246,7 @@ static struct instance *add(struct instances *instances, const char *name,
     }
     snprintf(instance->text.name, sizeof(instance->text.name), "%s", name);
     shorten(instance->text.socket, sizeof(instance->text.socket), socket);
-    instance->text.since_ns = realtime_ns();
+    instance->text.since_ns = clock_ns(CLOCK_REALTIME);
     instance->text.state = CMETA_ENGINE_WAITING;
     instance->dirty = true;
     instances->rows[row] = instance;

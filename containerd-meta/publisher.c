@@ -2,13 +2,13 @@
 #include "publisher.h"
 
 #include "cleanup.h"
+#include "clock.h"
 #include "log.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 struct publisher {
     struct cmeta_writer *writer;
@@ -17,14 +17,6 @@ struct publisher {
     struct log_limit refusals;
     char told[256]; // the writer's last message that was logged
 };
-
-static uint64_t now_ns(clockid_t id)
-{
-    struct timespec t;
-
-    clock_gettime(id, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 int publisher_lock(const char *dir, int *fd)
 {
@@ -92,7 +84,7 @@ static void log_refusal(struct publisher *publisher, const struct cmeta_name *na
 {
     uint32_t suppressed;
 
-    if (!log_limit_pass(&publisher->refusals, now_ns(CLOCK_MONOTONIC), &suppressed))
+    if (!log_limit_pass(&publisher->refusals, clock_ns(CLOCK_MONOTONIC), &suppressed))
         return;
     if (error == -ENOSPC)
         log_warning("container %.*s isn't published: the region is at its ceiling of %llu MiB; "
@@ -267,7 +259,8 @@ uint64_t publisher_tick(struct publisher *publisher, const struct store *store)
 {
     cmeta_writer_gauge(publisher->writer, CMETA_COUNT_INCOMPLETE, store_incomplete(store));
     log_writer_message(publisher);
-    return cmeta_writer_tick(publisher->writer, now_ns(CLOCK_REALTIME), now_ns(CLOCK_MONOTONIC));
+    return cmeta_writer_tick(publisher->writer, clock_ns(CLOCK_REALTIME),
+                             clock_ns(CLOCK_MONOTONIC));
 }
 
 void publisher_set_limits(struct publisher *publisher, uint64_t max_bytes, uint64_t grace_ns)

@@ -2,6 +2,7 @@
 #include "store.h"
 
 #include "cleanup.h"
+#include "clock.h"
 #include "content.h"
 #include "view.h"
 
@@ -10,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <time.h>
 
 // How long a removed container is remembered, so that a late answer doesn't revive it: longer than
 // any question may wait for its answer.
@@ -45,14 +45,6 @@ struct store {
     uint64_t clock; // moments
     uint64_t retry_at_ns;
 };
-
-static uint64_t now_ns(clockid_t id)
-{
-    struct timespec t;
-
-    clock_gettime(id, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 struct store *store_new(const struct store_output *output)
 {
@@ -106,7 +98,7 @@ static struct item *add(struct store *store, const struct cmeta_name *name)
         free(item);
         return NULL;
     }
-    item->first_seen_ns = now_ns(CLOCK_REALTIME);
+    item->first_seen_ns = clock_ns(CLOCK_REALTIME);
     LIST_INSERT_HEAD(&store->items, item, all);
     store->count++;
     store->live++;
@@ -324,7 +316,7 @@ static int publish(struct store *store, struct item *item)
     int r;
 
     if (!item->published_ns)
-        item->published_ns = now_ns(CLOCK_REALTIME);
+        item->published_ns = clock_ns(CLOCK_REALTIME);
     r = merge_views(&merge, item);
     if (r == 0) {
         complete = (merge.content.known & CMETA_GROUPS_COMPLETE) == CMETA_GROUPS_COMPLETE;
@@ -350,7 +342,7 @@ static int publish_alive(struct store *store, struct item *item)
 
 static void end(struct store *store, struct item *item)
 {
-    uint64_t removed_ns = now_ns(CLOCK_REALTIME);
+    uint64_t removed_ns = clock_ns(CLOCK_REALTIME);
 
     if (item->removed)
         return;
@@ -358,7 +350,7 @@ static void end(struct store *store, struct item *item)
     for (struct view *view = item->views; view; view = view->next)
         silence(store, view, item->ended_at);
     item->removed = true;
-    item->forget_at_ns = now_ns(CLOCK_MONOTONIC) + REMEMBER_NS;
+    item->forget_at_ns = clock_ns(CLOCK_MONOTONIC) + REMEMBER_NS;
     store->live--;
     set_flag(&item->incomplete, &store->incomplete, false);
     set_flag(&item->refused, &store->refused, false);

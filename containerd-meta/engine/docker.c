@@ -8,6 +8,7 @@
 //
 // Source: Docker Engine API 1.24 to 1.55.
 #include "containerd-meta/cleanup.h"
+#include "containerd-meta/clock.h"
 #include "containerd-meta/json.h"
 #include "containerd-meta/log.h"
 #include "containerd-meta/transport/backoff.h"
@@ -21,7 +22,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define API_NEWEST    51u // the newest minor of API 1 whose answers we have read
 #define FIRST_SINCE_S 2   // the subscription is registered after its headers are sent
@@ -54,14 +54,6 @@ struct docker {
 
 static void connect_now(struct docker *docker);
 static void fail(struct docker *docker, const char *text);
-
-static uint64_t now_us(clockid_t id)
-{
-    struct timespec t;
-
-    clock_gettime(id, &t);
-    return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
-}
 
 static void set_state(struct docker *docker, enum cmeta_engine_state state, const char *error)
 {
@@ -109,7 +101,7 @@ static void fail(struct docker *docker, const char *text)
         log_message(LOG_WARNING, docker->host->name, docker->host->socket, "%s", text);
     set_state(docker, CMETA_ENGINE_FAILED, text);
     wait_us = backoff_next(&docker->backoff);
-    sd_event_source_set_time(docker->retry, now_us(CLOCK_MONOTONIC) + wait_us);
+    sd_event_source_set_time(docker->retry, clock_us(CLOCK_MONOTONIC) + wait_us);
     sd_event_source_set_enabled(docker->retry, SD_EVENT_ONESHOT);
 }
 
@@ -390,7 +382,7 @@ static void on_list_done(void *userdata, const struct http_response *response)
         docker_fetch_list_end(docker->fetch);
         docker->sink->list_complete(docker->sink, docker->list_asked);
     }
-    docker->next_list_us = now_us(CLOCK_MONOTONIC) + RELIST_US;
+    docker->next_list_us = clock_us(CLOCK_MONOTONIC) + RELIST_US;
     set_state(docker, CMETA_ENGINE_CONNECTED, error);
 }
 
@@ -447,7 +439,7 @@ static void subscribe(struct docker *docker)
     char path[512];
     struct http_request request = {
         .socket = docker->host->socket, .path = path, .timeout_ms = docker->host->timeout_ms};
-    int64_t now_s = (int64_t)(now_us(CLOCK_REALTIME) / 1000000u);
+    int64_t now_s = (int64_t)(clock_us(CLOCK_REALTIME) / 1000000u);
     int64_t since = docker->last_event_s && docker->last_event_s <= now_s
                         ? docker->last_event_s - AGAIN_SINCE_S
                         : now_s - FIRST_SINCE_S;
@@ -489,7 +481,7 @@ static void on_first_ping(void *userdata, const struct http_response *response)
     } else {
         set_version(docker, response);
         subscribe(docker);
-        sd_event_source_set_time(docker->upkeep, now_us(CLOCK_MONOTONIC) + PING_US);
+        sd_event_source_set_time(docker->upkeep, clock_us(CLOCK_MONOTONIC) + PING_US);
         sd_event_source_set_enabled(docker->upkeep, SD_EVENT_ONESHOT);
     }
 }
@@ -527,7 +519,7 @@ static void on_later_ping(void *userdata, const struct http_response *response)
 static int on_upkeep(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct docker *docker = userdata;
-    uint64_t now = now_us(CLOCK_MONOTONIC);
+    uint64_t now = clock_us(CLOCK_MONOTONIC);
 
     (void)usec;
     sd_event_source_set_time(source, now + PING_US);

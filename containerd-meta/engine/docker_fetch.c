@@ -2,6 +2,7 @@
 #include "docker_fetch.h"
 
 #include "containerd-meta/cleanup.h"
+#include "containerd-meta/clock.h"
 #include "containerd-meta/json.h"
 #include "containerd-meta/transport/http.h"
 #include "docker_images.h"
@@ -12,7 +13,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <time.h>
 
 #define RETRY_FIRST_US UINT64_C(100000) // doubles
 
@@ -153,14 +153,6 @@ static void forget(struct known *known)
 
 // --- the outcome of a question -------------------------------------------------------------------
 
-static uint64_t now_us(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
-}
-
 static const char *scope_of(const struct known *known)
 {
     return docker_scope(known->id, known->fetch->type);
@@ -194,7 +186,7 @@ static void try_later(struct known *known, const char *text)
         known->attempts = 0;
     } else {
         known->again = false;
-        known->due_us = now_us() + (RETRY_FIRST_US << (known->attempts - 1));
+        known->due_us = clock_us(CLOCK_MONOTONIC) + (RETRY_FIRST_US << (known->attempts - 1));
         enqueue(known, WAITING);
     }
     pump(fetch);
@@ -394,7 +386,7 @@ static void arm(struct docker_fetch *fetch, uint64_t due_us)
 // Starts what may be started; the timer wakes for the rest.
 static void pump(struct docker_fetch *fetch)
 {
-    uint64_t now = now_us(), first = UINT64_MAX;
+    uint64_t now = clock_us(CLOCK_MONOTONIC), first = UINT64_MAX;
 
     if (!fetch->open)
         return;

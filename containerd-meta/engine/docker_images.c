@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "docker_images.h"
 
+#include "containerd-meta/clock.h"
+
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct slot {
     char *id;
@@ -17,14 +18,6 @@ struct docker_images {
     struct slot slots[DOCKER_IMAGES_MAX];
     uint64_t uses;
 };
-
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 struct docker_images *docker_images_new(void)
 {
@@ -58,7 +51,7 @@ const struct docker_image *docker_images_get(struct docker_images *images, const
 {
     struct slot *slot = find(images, id);
 
-    if (!slot || now_ns() - slot->asked_ns > DOCKER_IMAGES_AGE_NS)
+    if (!slot || clock_ns(CLOCK_MONOTONIC) - slot->asked_ns > DOCKER_IMAGES_AGE_NS)
         return NULL;
     slot->used = ++images->uses;
     return slot->image;
@@ -80,7 +73,7 @@ const struct docker_image *docker_images_put(struct docker_images *images, const
     struct slot *slot = find(images, id);
     struct slot fresh = {.id = strdup(id),
                          .image = docker_image_from_json(json),
-                         .asked_ns = now_ns(),
+                         .asked_ns = clock_ns(CLOCK_MONOTONIC),
                          .used = ++images->uses};
 
     if (!fresh.id || !fresh.image) {
