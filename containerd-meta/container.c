@@ -291,28 +291,6 @@ int container_set_probe(struct container *container, enum cmeta_probe_kind kind,
     return result(container);
 }
 
-int container_pod_from_labels(struct container *container)
-{
-    return content_pod_from_labels(&container->content), result(container);
-}
-
-void content_pod_from_labels(struct cmeta_container *content)
-{
-    static const struct {
-        struct cmeta_str key;
-        enum cmeta_string string;
-    } pod[] = {{{"io.kubernetes.pod.name", 22}, CMETA_STRING_POD_NAME},
-               {{"io.kubernetes.pod.namespace", 27}, CMETA_STRING_POD_NAMESPACE},
-               {{"io.kubernetes.pod.uid", 21}, CMETA_STRING_POD_UID}};
-
-    for (uint32_t i = 0; i < content->labels_count; i++)
-        for (size_t p = 0; p < sizeof(pod) / sizeof(pod[0]); p++)
-            if (content->labels[i].key.len == pod[p].key.len &&
-                memcmp(content->labels[i].key.data, pod[p].key.data, pod[p].key.len) == 0 &&
-                !content->strings[pod[p].string].data)
-                content->strings[pod[p].string] = content->labels[i].value;
-}
-
 int container_pick_address(struct container *container)
 {
     struct cmeta_container *content = &container->content;

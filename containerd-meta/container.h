@@ -77,14 +77,6 @@ static inline void container_know(struct container *container, enum cmeta_group 
 }
 
 /**
- * container_pod_from_labels() - fill pod name, namespace and UID from the io.kubernetes.* labels
- * that kubelets put on containers; marks nothing as known.
- */
-int container_pod_from_labels(struct container *container);
-// The same on content, for the store's merge.
-void content_pod_from_labels(struct cmeta_container *content);
-
-/**
  * container_pick_address() - choose the primary address: IPv4 before IPv6, else the first; moves it
  * to the front of the list and sets CMETA_STRING_IP.
  */

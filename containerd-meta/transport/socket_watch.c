@@ -553,8 +553,3 @@ bool socket_watch_degraded(const struct socket_watch *watch)
 {
     return watch->degraded;
 }
-
-bool socket_watcher_degraded(const struct socket_watcher *watcher)
-{
-    return watcher->degraded;
-}

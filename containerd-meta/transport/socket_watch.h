@@ -45,7 +45,5 @@ struct socket_watch *socket_watch_remove(struct socket_watch *watch); // returns
 
 // Whether this one is found by scanning only: inotify has no room, or no right to its folders.
 bool socket_watch_degraded(const struct socket_watch *watch);
-// Whether any is (fs.inotify.max_user_watches, max_user_instances).
-bool socket_watcher_degraded(const struct socket_watcher *watcher);
 
 #endif
