@@ -147,7 +147,7 @@ static struct cmeta_bucket *extend_chain(struct cmeta_region *region, struct cme
     // Release: pairs with the acquire load of the link in reader.c. The bucket behind it is all
     // zero: empty.
     store_release(&last->overflow, used + 1);
-    return bucket_at(region, region->bucket_mask + 1 + used);
+    return bucket_at(region, region->bucket_count + used);
 }
 
 static struct cmeta_bucket *find_room(struct cmeta_region *region, uint64_t key, int *cell)
@@ -167,7 +167,7 @@ static struct cmeta_bucket *find_room(struct cmeta_region *region, uint64_t key,
             *cell = 0;
             return bucket;
         }
-        bucket = bucket_at(region, region->bucket_mask + next);
+        bucket = bucket_at(region, region->bucket_count - 1 + next);
     }
 }
 
@@ -190,7 +190,7 @@ int edit_insert(struct cmeta_region *region, const struct cmeta_name *name, cons
 {
     struct cmeta_header *header = header_of(region);
     uint64_t key = cmeta_key_of_full(region->seed, name->id.data, name->id.len);
-    uint32_t cells = (region->bucket_mask + 1) * CMETA_CELLS;
+    uint32_t cells = region->bucket_count * CMETA_CELLS;
     struct cmeta_bucket *bucket;
     uint32_t record_at, at;
     int cell;
@@ -281,7 +281,7 @@ bool edit_forget(struct cmeta_region *region, uint32_t identity)
         }
         if (next == 0 || next > region->overflow_count)
             break;
-        bucket = bucket_at(region, region->bucket_mask + next);
+        bucket = bucket_at(region, region->bucket_count - 1 + next);
     }
     return false;
 }

@@ -3,47 +3,11 @@
 #include "reader.h"
 
 #include "container_id.h"
+#include "hex.h"
 
-#include <endian.h>
 #include <string.h>
 
-#define SHORT_DIGITS 12u
-#define KEY_MASK     ((UINT64_C(1) << CMETA_KEY_BITS) - 1)
-
-// Eight hexadecimal digits at once. Each byte's value in its low nibble, or a bit of 0xf0 set
-// somewhere if one isn't a digit; the nibbles are then gathered pair by pair.
-static bool hex8(const char *text, uint32_t *value)
-{
-    const uint64_t ones = UINT64_C(0x0101010101010101);
-    uint64_t x, lower, digit, alpha;
-
-    memcpy(&x, text, sizeof(x));
-    x = be64toh(x); // first digit in the highest byte
-    if (x & (ones * 0x80))
-        return false;
-    lower = x | (ones * 0x20);
-    // 0x80 in each byte that is within '0'…'9', and within 'a'…'f'
-    digit = (x + ones * (0x80 - '0')) & ~(x + ones * (0x7f - '9')) & (ones * 0x80);
-    alpha = (lower + ones * (0x80 - 'a')) & ~(lower + ones * (0x7f - 'f')) & (ones * 0x80);
-    if ((digit | alpha) != ones * 0x80)
-        return false;
-    x = (x & (ones * 0x0f)) + 9 * (alpha >> 7);
-    x = (x | (x >> 4)) & UINT64_C(0x00ff00ff00ff00ff);
-    x = (x | (x >> 8)) & UINT64_C(0x0000ffff0000ffff);
-    *value = (uint32_t)(x | (x >> 16));
-    return true;
-}
-
-// The value of twelve hexadecimal digits; false if they aren't.
-static bool hex12(const char *text, uint64_t *value)
-{
-    uint32_t high, low;
-
-    if (!hex8(text, &high) || !hex8(text + 4, &low))
-        return false;
-    *value = ((uint64_t)high << 16) | (low & 0xffff);
-    return true;
-}
+#define KEY_MASK ((UINT64_C(1) << CMETA_KEY_BITS) - 1)
 
 static uint64_t rotate(uint64_t x, int bits)
 {
@@ -95,12 +59,12 @@ uint64_t cmeta_key_of_short(const uint64_t seed[2], const char *id, size_t len)
 {
     uint64_t key;
 
-    if (len == SHORT_DIGITS && hex12(id, &key))
+    if (len == HEX12_DIGITS && hex12(id, &key))
         return key | CMETA_KEY_EXACT;
     return siphash13(seed, id, len) & KEY_MASK;
 }
 
 uint64_t cmeta_key_of_full(const uint64_t seed[2], const char *id, size_t len)
 {
-    return cmeta_key_of_short(seed, id, cmeta_id_is_hex64(id, len) ? SHORT_DIGITS : len);
+    return cmeta_key_of_short(seed, id, cmeta_id_is_hex64(id, len) ? HEX12_DIGITS : len);
 }

@@ -45,7 +45,7 @@ struct cmeta_header {
     uint64_t seed[2];      // of the keyed hash
 
     uint32_t buckets_offset;
-    uint32_t bucket_count;   // of the main array; a power of two
+    uint32_t bucket_count;   // of the main array; not 0
     uint32_t overflow_count; // buckets that follow the main array; index 0 of a link is "none"
     uint32_t log_offset;
     uint32_t log_count; // entries of the change log; a power of two

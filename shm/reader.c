@@ -4,6 +4,7 @@
 #include "reader.h"
 
 #include "container_id.h"
+#include "hex.h"
 #include "load.h"
 
 #include <errno.h>
@@ -152,7 +153,7 @@ static enum cmeta_found find(const struct cmeta_region *region, const struct wan
         scan_bucket(region, bucket, want, &best);
         if (next == 0 || next > region->overflow_count)
             break;
-        bucket = bucket_at(region, region->bucket_mask + next);
+        bucket = bucket_at(region, region->bucket_count - 1 + next);
     }
     if (best.live_count > 1 || (best.live_count == 0 && best.dead_count > 1))
         return CMETA_AMBIGUOUS;
@@ -189,16 +190,27 @@ static int find_exact(const struct cmeta_region *region, uint64_t key, cmeta_han
     return CMETA_FOUND;
 }
 
-enum cmeta_found cmeta_reader_find(const struct cmeta_region *region, const char *id, size_t len,
-                                   cmeta_handle *handle)
+// Apart, so that the common case needs no stack.
+static __attribute__((noinline)) enum cmeta_found find_short(const struct cmeta_region *region,
+                                                             const char *id, size_t len,
+                                                             cmeta_handle *handle)
 {
     struct wanted want = {
         .key = cmeta_key_of_short(region->seed, id, len), .id = id, .id_len = len};
-    int found = -1;
 
-    if (want.key & CMETA_KEY_EXACT)
-        found = find_exact(region, want.key, handle);
-    return found >= 0 ? (enum cmeta_found)found : find(region, &want, handle);
+    return find(region, &want, handle);
+}
+
+enum cmeta_found cmeta_reader_find(const struct cmeta_region *region, const char *id, size_t len,
+                                   cmeta_handle *handle)
+{
+    uint64_t key;
+    int found;
+
+    if (len != HEX12_DIGITS || !hex12(id, &key))
+        return find_short(region, id, len, handle);
+    found = find_exact(region, key | CMETA_KEY_EXACT, handle);
+    return found >= 0 ? (enum cmeta_found)found : find_short(region, id, len, handle);
 }
 
 enum cmeta_found cmeta_reader_find_full(const struct cmeta_region *region, const char *id,
@@ -275,7 +287,7 @@ int cmeta_reader_value(const struct cmeta_region *region, cmeta_handle handle,
 
 int cmeta_reader_next(const struct cmeta_region *region, uint64_t *cursor, cmeta_handle *handle)
 {
-    uint64_t cells = ((uint64_t)region->bucket_mask + 1 + region->overflow_count) * CMETA_CELLS;
+    uint64_t cells = ((uint64_t)region->bucket_count + region->overflow_count) * CMETA_CELLS;
     uint64_t stop = *cursor + UINT64_C(64) * CMETA_CELLS;
 
     while (*cursor < cells && *cursor < stop) {

@@ -181,8 +181,10 @@ uint64_t cmeta_key_of_full(const uint64_t seed[2], const char *id, size_t len);
 // The index of the bucket in which a key's chain begins.
 static inline uint32_t cmeta_bucket_of_key(const struct cmeta_region *region, uint64_t key)
 {
-    return (uint32_t)(((key ^ region->seed[0]) * UINT64_C(0x9e3779b97f4a7c15)) >> 32) &
-           region->bucket_mask;
+    uint64_t mixed = ((key ^ region->seed[0]) * UINT64_C(0x9e3779b97f4a7c15)) >> 32;
+
+    return (uint32_t)(mixed * region->bucket_count >>
+                      32); // any number of buckets, without dividing
 }
 
 #endif

@@ -124,7 +124,7 @@ static int check_header(const struct cmeta_header *h, uint64_t size)
         return CMETA_REFUSED_VERSION;
     if (h->header_bytes != sizeof(*h) || h->region_bytes != size)
         return CMETA_REFUSED_SIZE;
-    if (h->epoch == 0 || !power_of_two(h->bucket_count) || !power_of_two(h->log_count) ||
+    if (h->epoch == 0 || h->bucket_count == 0 || !power_of_two(h->log_count) ||
         !fits(size, h->buckets_offset, buckets, sizeof(struct cmeta_bucket)) ||
         !fits(size, h->log_offset, h->log_count, sizeof(struct cmeta_log_entry)) ||
         !fits(size, h->counters_offset, h->counter_count, sizeof(struct cmeta_counter)) ||
@@ -150,7 +150,7 @@ int cmeta_region_adopt(void *base, uint64_t size, struct cmeta_region *region)
                                     .size = size,
                                     .epoch = h.epoch,
                                     .seed = {h.seed[0], h.seed[1]},
-                                    .bucket_mask = h.bucket_count - 1,
+                                    .bucket_count = h.bucket_count,
                                     .overflow_count = h.overflow_count,
                                     .buckets_offset = h.buckets_offset,
                                     .log_offset = h.log_offset,
@@ -178,6 +178,34 @@ static int check_moment(const struct cmeta_region *region)
     return 0;
 }
 
+void *cmeta_region_place(int fd, uint64_t size, int prot)
+{
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), whole = (size + page - 1) / page * page;
+    uint64_t before;
+    uint8_t *room;
+    void *mapped;
+
+    if (size < CMETA_HUGE_BYTES)
+        return mmap(NULL, size, prot, MAP_SHARED | MAP_POPULATE, fd, 0);
+    // Room enough to begin at such a multiple; what is left over on both sides is given back.
+    room = mmap(NULL, whole + CMETA_HUGE_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (room == MAP_FAILED)
+        return MAP_FAILED;
+    before = -(uintptr_t)room % CMETA_HUGE_BYTES;
+    mapped = mmap(room + before, size, prot, MAP_SHARED | MAP_POPULATE | MAP_FIXED, fd, 0);
+    if (mapped == MAP_FAILED) {
+        int error = errno;
+
+        munmap(room, whole + CMETA_HUGE_BYTES);
+        errno = error;
+        return MAP_FAILED;
+    }
+    if (before)
+        munmap(room, before);
+    munmap(room + before + whole, CMETA_HUGE_BYTES - before);
+    return mapped;
+}
+
 static int map_fd(int dir_fd, int fd, struct cmeta_region *region)
 {
     struct cmeta_region mapped;
@@ -188,7 +216,7 @@ static int map_fd(int dir_fd, int fd, struct cmeta_region *region)
     r = check_file(dir_fd, fd, &st);
     if (r)
         return r;
-    base = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
+    base = cmeta_region_place(fd, (uint64_t)st.st_size, PROT_READ);
     if (base == MAP_FAILED)
         return -errno;
     r = cmeta_region_adopt(base, (uint64_t)st.st_size, &mapped);

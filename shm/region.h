@@ -26,7 +26,7 @@ struct cmeta_region {
     uint64_t size; // bytes mapped
     uint64_t epoch;
     uint64_t seed[2];
-    uint32_t bucket_mask; // bucket_count - 1
+    uint32_t bucket_count;
     uint32_t overflow_count;
     uint32_t buckets_offset;
     uint32_t log_offset;
@@ -68,6 +68,23 @@ enum cmeta_refusal {
  * Return: 0; one of enum cmeta_refusal; -errno (-ENOENT: no daemon has ever run since boot).
  */
 int cmeta_region_map(const char *dir, struct cmeta_region *region);
+
+// Regions of this size and more stand at a multiple of it in memory, where a huge page can serve
+// them.
+#define CMETA_HUGE_BYTES (UINT64_C(2) << 20)
+
+/**
+ * cmeta_region_place() - map a region's file from its start, prefaulted, where huge pages fit
+ * @fd:   the file
+ * @size: its size in bytes; below 4 GiB
+ * @prot: as for mmap(2)
+ *
+ * The one way of mapping a region: a table in 4 KiB pages costs lookups a TLB miss each. Whether
+ * the file has huge pages is the writer's business (cmeta_region_create()).
+ *
+ * Return: the mapping (munmap() it, or cmeta_region_unmap()); MAP_FAILED with errno.
+ */
+void *cmeta_region_place(int fd, uint64_t size, int prot);
 
 /**
  * cmeta_region_adopt() - check a header and fill the bounds, for a mapping made otherwise (tests,

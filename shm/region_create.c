@@ -20,6 +20,11 @@
 
 #define PAGE        4096u
 #define LOG_ENTRIES 4096u
+#define BUCKETS_MIN 64u
+#define BUCKETS_MAX (1u << 24)
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25 // Linux 6.1
+#endif
 // Left free beside the region, for everybody else on the tmpfs and in the memory cgroup.
 #define MARGIN_BYTES (UINT64_C(1) << 20)
 
@@ -44,11 +49,11 @@ static uint64_t round_up(uint64_t n, uint64_t unit)
 // Half full with that many identities.
 static uint32_t buckets_for(uint32_t identities)
 {
-    uint64_t buckets = 64;
+    uint64_t buckets = ((uint64_t)identities * 2 + CMETA_CELLS - 1) / CMETA_CELLS;
 
-    while (buckets * CMETA_CELLS < (uint64_t)identities * 2 && buckets < (1u << 24))
-        buckets *= 2;
-    return (uint32_t)buckets;
+    return buckets < BUCKETS_MIN   ? BUCKETS_MIN
+           : buckets > BUCKETS_MAX ? BUCKETS_MAX
+                                   : (uint32_t)buckets;
 }
 
 static uint32_t overflow_for(uint32_t buckets)
@@ -163,9 +168,11 @@ static int map_new(int fd, const struct cmeta_header *h, struct cmeta_region *re
 
     if (fstat(fd, &st) < 0)
         return -errno;
-    base = mmap(NULL, h->region_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
+    base = cmeta_region_place(fd, h->region_bytes, PROT_READ | PROT_WRITE);
     if (base == MAP_FAILED)
         return -errno;
+    // Huge pages where the kernel (6.1 and later) has them to spare; without them it's as right.
+    (void)madvise(base, h->region_bytes, MADV_COLLAPSE);
     memcpy(base, h, sizeof(*h));
     r = cmeta_region_adopt(base, h->region_bytes, region);
     if (r) {

@@ -313,7 +313,7 @@ int cmeta_writer_replace(struct cmeta_writer *writer)
 
 static bool has_cell(const struct cmeta_region *region)
 {
-    return cmeta_reader_identities(region) < (region->bucket_mask + 1) * CMETA_CELLS / 2;
+    return cmeta_reader_identities(region) < region->bucket_count * CMETA_CELLS / 2;
 }
 
 // The overflow buckets are sized for random keys; when they run out the seed was unlucky.
