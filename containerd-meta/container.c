@@ -149,6 +149,11 @@ int container_set(struct container *container, enum cmeta_string which, const ch
     return container_set_n(container, which, text, text ? strlen(text) : 0);
 }
 
+int container_set_str(struct container *container, enum cmeta_string which, struct cmeta_str text)
+{
+    return container_set_n(container, which, text.len ? text.data : "", text.len);
+}
+
 static struct cmeta_label *new_label(struct container *container, bool pod)
 {
     struct cmeta_container *content = &container->content;

@@ -52,6 +52,8 @@ static inline void container_freep(struct container **container)
 int container_set(struct container *container, enum cmeta_string which, const char *text);
 int container_set_n(struct container *container, enum cmeta_string which, const char *text,
                     size_t len);
+// Known and empty where `text` is absent.
+int container_set_str(struct container *container, enum cmeta_string which, struct cmeta_str text);
 // Labels under the limit; dropped ones are counted in labels_dropped and flagged.
 int container_add_label(struct container *container, const struct container_limits *limits,
                         const char *key, size_t key_len, const char *value, size_t value_len);

@@ -46,6 +46,24 @@ struct image_ref image_ref_parse(const char *text, size_t len)
     return ref;
 }
 
+struct image_ref image_ref_parse_text(const char *text)
+{
+    return image_ref_parse(text ? text : "", text ? strlen(text) : 0);
+}
+
+const char *image_id_hex(const char *id)
+{
+    static const char algorithm[] = "sha256:";
+
+    return id && strncmp(id, algorithm, sizeof(algorithm) - 1) == 0 ? id + sizeof(algorithm) - 1
+                                                                    : id;
+}
+
+bool image_id_is(const char *text)
+{
+    return text && is_image_id(text, strlen(text));
+}
+
 // Without what Docker adds to a short name.
 static struct cmeta_str familiar(struct cmeta_str s)
 {

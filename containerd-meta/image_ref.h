@@ -25,6 +25,12 @@ struct image_ref {
  * Source: the distribution project's reference grammar.
  */
 struct image_ref image_ref_parse(const char *text, size_t len);
+struct image_ref image_ref_parse_text(const char *text); // NULL is ""
+
+// An image's ID without its algorithm ("sha256:"); NULL stays NULL.
+const char *image_id_hex(const char *id);
+// Whether a text is an image's ID: 64 hexadecimal digits, with or without "sha256:".
+bool image_id_is(const char *text);
 
 /**
  * image_ref_same_repository() - whether two repositories name the same one

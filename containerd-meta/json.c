@@ -9,9 +9,9 @@
 #include <string.h>
 #include <time.h>
 
-json_t *json_parse(const char *text, size_t len)
+static json_t *parse(const char *text, size_t len, size_t more)
 {
-    const size_t flags = JSON_ALLOW_NUL | JSON_DECODE_ANY;
+    const size_t flags = JSON_ALLOW_NUL | JSON_DECODE_ANY | more;
     json_t *value = json_loadb(text, len, flags, NULL);
     CLEANUP(freep)
     char *copy = NULL;
@@ -25,6 +25,18 @@ json_t *json_parse(const char *text, size_t len)
     return cmeta_utf8_mend(copy, len) ? json_loadb(copy, len, flags, NULL) : NULL;
 }
 
+json_t *json_parse(const char *text, size_t len)
+{
+    return parse(text, len, 0);
+}
+
+json_t *json_parse_any_number(const char *text, size_t len)
+{
+    json_t *value = parse(text, len, 0);
+
+    return value ? value : parse(text, len, JSON_DECODE_INT_AS_REAL);
+}
+
 const char *json_text(const json_t *object, const char *key)
 {
     return json_string_value(json_object_get(object, key));
@@ -33,6 +45,19 @@ const char *json_text(const json_t *object, const char *key)
 int64_t json_whole(const json_t *object, const char *key)
 {
     return json_integer_value(json_object_get(object, key));
+}
+
+int64_t json_number(const json_t *object, const char *key)
+{
+    const json_t *number = json_object_get(object, key);
+    double real;
+
+    if (!json_is_real(number))
+        return json_integer_value(number);
+    real = json_real_value(number);
+    if (real >= 0x1p63)
+        return INT64_MAX;
+    return real < -0x1p63 ? INT64_MIN : (int64_t)real; // jansson has no NaN
 }
 
 // Nanoseconds of a fraction's digits.

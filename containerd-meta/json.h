@@ -16,11 +16,21 @@
  */
 json_t *json_parse(const char *text, size_t len);
 
+/**
+ * json_parse_any_number() - the same, where numbers may be beyond 63 bits ("unlimited")
+ *
+ * If one is, all numbers of the text are reals: read them by json_number().
+ */
+json_t *json_parse_any_number(const char *text, size_t len);
+
 // A member's string, NULL if it isn't there or no string. Lives as long as the object.
 const char *json_text(const json_t *object, const char *key);
 
 // A member's whole number; 0 if it isn't there or none.
 int64_t json_whole(const json_t *object, const char *key);
+
+// A member's number, whole or real, cut to what 63 bits hold; 0 if it isn't there or none.
+int64_t json_number(const json_t *object, const char *key);
 
 /**
  * json_time_ns() - a member with a time as RFC 3339 has it

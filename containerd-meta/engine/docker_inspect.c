@@ -2,7 +2,8 @@
 #include "docker_inspect.h"
 
 #include "containerd-meta/cleanup.h"
-#include "containerd-meta/image_ref.h"
+#include "containerd-meta/cpuset.h"
+#include "containerd-meta/image_names.h"
 #include "containerd-meta/json.h"
 
 #include "shm/container_id.h"
@@ -17,14 +18,6 @@
 static const char *without_slash(const char *name)
 {
     return name && *name == '/' ? name + 1 : name;
-}
-
-static const char *without_algorithm(const char *id)
-{
-    static const char algorithm[] = "sha256:";
-
-    return id && strncmp(id, algorithm, sizeof(algorithm) - 1) == 0 ? id + sizeof(algorithm) - 1
-                                                                    : id;
 }
 
 // --- states --------------------------------------------------------------------------------------
@@ -100,71 +93,32 @@ struct docker_image *docker_image_free(struct docker_image *image)
     return NULL;
 }
 
-static struct image_ref parse(const char *reference)
+static struct image_names names_of(const struct docker_image *image)
 {
-    return image_ref_parse(reference, strlen(reference));
-}
-
-// Without a reference by name (started by the image's ID) the image's first tag names it.
-static struct image_ref name_of_image(const struct docker_image *image)
-{
-    struct image_ref none = {{0}, {0}, {0}};
-
-    for (size_t i = 0; image && i < image->tags_count; i++) {
-        struct image_ref ref = parse(image->tags[i]);
-
-        if (ref.repository.len && ref.tag.len && ref.repository.data[0] != '<')
-            return ref;
-    }
-    for (size_t i = 0; image && i < image->digests_count; i++) {
-        struct image_ref ref = parse(image->digests[i]);
-
-        if (ref.repository.len && ref.repository.data[0] != '<')
-            return ref;
-    }
-    return none;
-}
-
-// The digest under which the repository has the image, else any repository's.
-static struct cmeta_str digest_in(const struct docker_image *image, struct cmeta_str repository)
-{
-    struct cmeta_str any = {0};
-
-    for (size_t i = 0; image && i < image->digests_count; i++) {
-        struct image_ref ref = parse(image->digests[i]);
-
-        if (!ref.digest.len || !ref.repository.len)
-            continue;
-        if (image_ref_same_repository(ref.repository, repository))
-            return ref.digest;
-        if (!any.len)
-            any = ref.digest;
-    }
-    return any;
-}
-
-static int set_str(struct container *container, enum cmeta_string which, struct cmeta_str text)
-{
-    return container_set_n(container, which, text.len ? text.data : "", text.len);
+    if (!image)
+        return (struct image_names){0};
+    return (struct image_names){image->tags, image->digests, image->tags_count,
+                                image->digests_count};
 }
 
 int docker_container_add_image(struct container *container, const char *reference, const char *id,
                                const struct docker_image *image)
 {
-    struct image_ref ref = parse(reference);
+    const struct image_names names = names_of(image);
+    struct image_ref ref = image_ref_parse_text(reference);
 
     container_set(container, CMETA_STRING_IMAGE, reference);
-    container_set(container, CMETA_STRING_IMAGE_ID, id ? without_algorithm(id) : "");
+    container_set(container, CMETA_STRING_IMAGE_ID, id ? image_id_hex(id) : "");
     if (!ref.repository.len) {
-        ref = name_of_image(image);
+        ref = image_names_first(&names);
         ref.digest = (struct cmeta_str){0}; // of the first name, not of this container's choice
     } else if (!ref.tag.len && !ref.digest.len) {
         ref.tag = CMETA_STR("latest"); // what the engine takes a bare name for
     }
-    set_str(container, CMETA_STRING_IMAGE_REPO, ref.repository);
-    set_str(container, CMETA_STRING_IMAGE_TAG, ref.tag);
-    set_str(container, CMETA_STRING_IMAGE_DIGEST,
-            ref.digest.len ? ref.digest : digest_in(image, ref.repository));
+    container_set_str(container, CMETA_STRING_IMAGE_REPO, ref.repository);
+    container_set_str(container, CMETA_STRING_IMAGE_TAG, ref.tag);
+    container_set_str(container, CMETA_STRING_IMAGE_DIGEST,
+                      ref.digest.len ? ref.digest : image_names_digest(&names, ref.repository));
     container_know(container, CMETA_GROUP_IMAGE);
     return container_failed(container) ? -ENOMEM : 0;
 }
@@ -176,18 +130,18 @@ static void set_reference(struct container *container, const char *reference, co
 
     container_set(container, CMETA_STRING_IMAGE, reference);
     if (id)
-        container_set(container, CMETA_STRING_IMAGE_ID, without_algorithm(id));
+        container_set(container, CMETA_STRING_IMAGE_ID, image_id_hex(id));
     if (!reference)
         return;
-    ref = parse(reference);
+    ref = image_ref_parse_text(reference);
     if (!ref.repository.len)
         return;
-    set_str(container, CMETA_STRING_IMAGE_REPO, ref.repository);
+    container_set_str(container, CMETA_STRING_IMAGE_REPO, ref.repository);
     if (!ref.tag.len && !ref.digest.len)
         ref.tag = CMETA_STR("latest");
-    set_str(container, CMETA_STRING_IMAGE_TAG, ref.tag);
+    container_set_str(container, CMETA_STRING_IMAGE_TAG, ref.tag);
     if (ref.digest.len)
-        set_str(container, CMETA_STRING_IMAGE_DIGEST, ref.digest);
+        container_set_str(container, CMETA_STRING_IMAGE_DIGEST, ref.digest);
 }
 
 // --- labels, pods, probes ------------------------------------------------------------------------
@@ -302,30 +256,6 @@ static void set_security(struct container *container, const json_t *config, cons
     container_know(container, CMETA_GROUP_SECURITY);
 }
 
-int64_t docker_cpuset_count(const char *cpuset)
-{
-    int64_t count = 0;
-
-    while (cpuset && *cpuset) {
-        unsigned first, last;
-        int used = 0;
-
-        if (sscanf(cpuset, "%6u%n", &first, &used) != 1)
-            return 0;
-        cpuset += used;
-        last = first;
-        if (*cpuset == '-') {
-            if (sscanf(cpuset, "-%6u%n", &last, &used) != 1 || last < first)
-                return 0;
-            cpuset += used;
-        }
-        count += last - first + 1;
-        if (*cpuset && *cpuset++ != ',')
-            return 0;
-    }
-    return count;
-}
-
 static void set_limits(struct container *container, const json_t *inspect, const json_t *config,
                        const json_t *host, const struct container_limits *limits, bool with_size)
 {
@@ -341,7 +271,7 @@ static void set_limits(struct container *container, const json_t *inspect, const
     content->cpu_shares = shares > 0 ? shares : 1024;
     // --cpus sets NanoCpus only; the kernel gets it as a quota of the default period.
     content->cpu_quota = nano > 0 ? nano / 10000 : json_whole(host, "CpuQuota");
-    content->cpuset_cpu_count = docker_cpuset_count(json_text(host, "CpusetCpus"));
+    content->cpuset_cpu_count = cpuset_count(json_text(host, "CpusetCpus"));
     content->memory_limit = json_whole(host, "Memory");
     content->swap_limit = json_whole(host, "MemorySwap");
     content->size_rw = with_size && json_is_integer(json_object_get(inspect, "SizeRw"))

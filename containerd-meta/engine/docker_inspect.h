@@ -76,7 +76,4 @@ const char *docker_inspect_network_of(const json_t *inspect);
 // Takes over the addresses of another container's inspect answer.
 int docker_container_add_addresses(struct container *container, const json_t *inspect);
 
-// CPUs that a set like "0-3,7" names; 0 for "" and for what makes no sense.
-int64_t docker_cpuset_count(const char *cpuset);
-
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // From recorded answers of Docker 20.10 to containers.
+#include "containerd-meta/cpuset.h"
 #include "containerd-meta/engine/docker_inspect.h"
 #include "containerd-meta/json.h"
 #include "tests/unit/support/check_main.h"
@@ -345,9 +346,9 @@ START_TEST(cpu_sets_are_counted)
         {"", 0},  {"3", 1},   {"1,2,6", 3}, {"1-3", 3}, {"1-3,6-8", 6},     {"1-3,6-8,12,16", 8},
         {"x", 0}, {"3-1", 0}, {"1-", 0},    {"1;2", 0}, {"0-9999999999", 0}};
 
-    ck_assert_int_eq(docker_cpuset_count(NULL), 0);
+    ck_assert_int_eq(cpuset_count(NULL), 0);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        ck_assert_msg(docker_cpuset_count(cases[i].set) == cases[i].count, "%s", cases[i].set);
+        ck_assert_msg(cpuset_count(cases[i].set) == cases[i].count, "%s", cases[i].set);
 }
 END_TEST
 
