@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "container.h"
 
+#include "cpuset.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -276,6 +278,19 @@ int container_add_env(struct container *container, const struct container_limits
         *text =
             copy(container, entry, limits->env == ENV_NAMES ? strcspn(entry, "=") : strlen(entry));
     return result(container);
+}
+
+void container_set_resources(struct container *container,
+                             const struct container_resources *resources)
+{
+    struct cmeta_container *content = &container->content;
+
+    content->cpu_period = resources->cpu_period > 0 ? resources->cpu_period : 100000;
+    content->cpu_quota = resources->cpu_quota;
+    content->cpu_shares = resources->cpu_shares > 0 ? resources->cpu_shares : 1024;
+    content->cpuset_cpu_count = cpuset_count(resources->cpus);
+    content->memory_limit = resources->memory;
+    content->swap_limit = resources->swap;
 }
 
 int container_set_probe(struct container *container, enum cmeta_probe_kind kind,

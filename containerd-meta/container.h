@@ -67,6 +67,14 @@ int container_add_address(struct container *container, const char *address);
 // By policy: nothing, the part before '=', or all of it.
 int container_add_env(struct container *container, const struct container_limits *limits,
                       const char *entry);
+// Limits as an engine has them: what isn't positive is the kernel's default.
+struct container_resources {
+    int64_t cpu_period, cpu_quota, cpu_shares;
+    const char *cpus; // a set of CPUs; may be NULL
+    int64_t memory, swap;
+};
+void container_set_resources(struct container *container,
+                             const struct container_resources *resources);
 // args[0] is the executable.
 int container_set_probe(struct container *container, enum cmeta_probe_kind kind,
                         const char *const *args, size_t count);

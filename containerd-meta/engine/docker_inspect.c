@@ -2,7 +2,6 @@
 #include "docker_inspect.h"
 
 #include "containerd-meta/cleanup.h"
-#include "containerd-meta/cpuset.h"
 #include "containerd-meta/image_names.h"
 #include "containerd-meta/json.h"
 
@@ -259,24 +258,26 @@ static void set_security(struct container *container, const json_t *config, cons
 static void set_limits(struct container *container, const json_t *inspect, const json_t *config,
                        const json_t *host, const struct container_limits *limits, bool with_size)
 {
-    struct cmeta_container *content = &container->content;
-    int64_t nano = json_whole(host, "NanoCpus"), period = json_whole(host, "CpuPeriod"),
-            shares = json_whole(host, "CpuShares");
+    const int64_t nano = json_whole(host, "NanoCpus");
     const json_t *entry;
     size_t i;
 
     if (!json_is_object(host))
         return;
-    content->cpu_period = period > 0 ? period : 100000;
-    content->cpu_shares = shares > 0 ? shares : 1024;
-    // --cpus sets NanoCpus only; the kernel gets it as a quota of the default period.
-    content->cpu_quota = nano > 0 ? nano / 10000 : json_whole(host, "CpuQuota");
-    content->cpuset_cpu_count = cpuset_count(json_text(host, "CpusetCpus"));
-    content->memory_limit = json_whole(host, "Memory");
-    content->swap_limit = json_whole(host, "MemorySwap");
-    content->size_rw = with_size && json_is_integer(json_object_get(inspect, "SizeRw"))
-                           ? json_whole(inspect, "SizeRw")
-                           : -1;
+    container_set_resources(
+        container,
+        &(struct container_resources){
+            .cpu_period = json_whole(host, "CpuPeriod"),
+            // --cpus sets NanoCpus only; the kernel gets it as a quota of the default period.
+            .cpu_quota = nano > 0 ? nano / 10000 : json_whole(host, "CpuQuota"),
+            .cpu_shares = json_whole(host, "CpuShares"),
+            .cpus = json_text(host, "CpusetCpus"),
+            .memory = json_whole(host, "Memory"),
+            .swap = json_whole(host, "MemorySwap"),
+        });
+    container->content.size_rw = with_size && json_is_integer(json_object_get(inspect, "SizeRw"))
+                                     ? json_whole(inspect, "SizeRw")
+                                     : -1;
     json_array_foreach (json_object_get(config, "Env"), i, entry)
         if (json_is_string(entry))
             container_add_env(container, limits, json_string_value(entry));
