@@ -6,6 +6,7 @@
 #include "shm/record.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 // Slices of the reference. Absent parts have data NULL and len 0.
 struct image_ref {
@@ -31,6 +32,10 @@ struct image_ref image_ref_parse_text(const char *text); // NULL is ""
 const char *image_id_hex(const char *id);
 // Whether a text is an image's ID: 64 hexadecimal digits, with or without "sha256:".
 bool image_id_is(const char *text);
+static inline const char *image_id_or_null(const char *text)
+{
+    return image_id_is(text) ? text : NULL;
+}
 
 /**
  * image_ref_same_repository() - whether two repositories name the same one

@@ -19,6 +19,7 @@ struct containerd_facts {
     char *image_name; // to ask Images/Get for, in the same namespace; NULL: nothing to ask
     char *image_id;   // of the image's configuration, as CRI has it; NULL unknown
     char *user_image; // what the user asked for, where it differs from image_name; NULL unknown
+    struct pod *pod;  // of a sandbox: what containerd_record_pod() makes of it; take it if you like
 };
 void containerd_facts_done(struct containerd_facts *facts);
 
@@ -72,10 +73,10 @@ struct container *containerd_record_from_docker(const Containerd__Container *mes
 
 // The pod that a sandbox's record tells of; sealed. NULL if the record is no sandbox's, or out of
 // memory.
-struct pod *containerd_record_pod(const Containerd__Container *message,
+struct pod *containerd_record_pod(const Containerd__Container *message, const char *ns,
                                   const struct oci_context *context);
 // The same from the sandbox store (containerd 1.7 and later).
-struct pod *containerd_record_pod_from_sandbox(const Containerd__Sandbox *message,
+struct pod *containerd_record_pod_from_sandbox(const Containerd__Sandbox *message, const char *ns,
                                                const struct oci_context *context);
 
 /**

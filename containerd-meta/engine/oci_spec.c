@@ -4,6 +4,7 @@
 #include "containerd-meta/cleanup.h"
 #include "containerd-meta/cpuset.h"
 #include "containerd-meta/json.h"
+#include "containerd-meta/text.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -180,11 +181,6 @@ static bool kernel_is_writable(const json_t *mounts)
     return true;
 }
 
-static bool is_absent(const char *text)
-{
-    return !text || !*text;
-}
-
 bool oci_spec_is_privileged(const json_t *spec)
 {
     const json_t *process = json_object_get(spec, "process");
@@ -197,9 +193,9 @@ bool oci_spec_is_privileged(const json_t *spec)
         json_array_size(json_object_get(linux_part, "readonlyPaths")) > 0 ||
         json_is_object(json_object_get(linux_part, "seccomp")))
         return false;
-    if (!is_absent(apparmor) && strcmp(apparmor, "unconfined") != 0)
+    if (text_present(apparmor) && !text_is(apparmor, "unconfined"))
         return false;
-    if (!is_absent(json_text(process, "selinuxLabel")))
+    if (text_present(json_text(process, "selinuxLabel")))
         return false;
     return kernel_is_writable(json_object_get(spec, "mounts")) && has_all_capabilities(process);
 }

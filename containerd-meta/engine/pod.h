@@ -22,13 +22,16 @@
 #define POD_CNI_JSON_MAX    4096u // upstream's limit; a longer result is cut
 
 struct pod {
-    char *sandbox_id;      // full
+    char *sandbox_id; // full
+    char *scope;
     enum cmeta_type type;  // of its containers
     uint32_t host_flags;   // CMETA_FLAG_HOST_*
     bool network_is_known; // it has its addresses, or is known to have none
     bool has_state;
     bool is_ready; // valid with has_state
-    uint32_t pid;  // of the sandbox's process, 0 unknown
+    bool has_metadata;
+    uint32_t pid; // of the sandbox's process, 0 unknown
+    uint32_t labels_dropped;
     // Sealed: the sandbox's own content as an encoded record.
     void *record;
     size_t record_size;
@@ -38,9 +41,10 @@ struct pod {
 /**
  * pod_new() - a pod of which only the sandbox's ID is known
  * @sandbox_id: not empty, at most CMETA_ID_MAX bytes
+ * @scope:      of the ID, "" for one of 64 hexadecimal digits
  * Return: the pod, to be filled and sealed; NULL if out of memory or the ID is none.
  */
-struct pod *pod_new(const char *sandbox_id, enum cmeta_type type);
+struct pod *pod_new(const char *sandbox_id, const char *scope, enum cmeta_type type);
 struct pod *pod_free(struct pod *pod); // returns NULL
 static inline void pod_freep(struct pod **pod)
 {
@@ -93,12 +97,14 @@ void pod_apply_none(struct container *container);
  * has the sandbox's spec applies it (oci_spec_apply).
  * Return: the container, NULL if out of memory.
  */
-struct container *pod_to_container(const struct pod *pod, const struct container_limits *limits);
+struct container *pod_to_container(const struct pod *pod);
+
+// Parts of it, for who makes a sandbox's record from more than the pod: its ID as container.id
+// shows it for a name; the flag, and the reason for the missing image.
+int pod_set_id_name(struct container *container);
+void pod_mark_sandbox(struct container *container);
 
 // Whether two sealed pods say the same, state included. NULL equals NULL only.
 bool pod_equal(const struct pod *a, const struct pod *b);
-
-// Scope of an ID: "" for 64 hexadecimal digits, else "<type>" or "<type>/<ns>".
-void pod_scope(char *scope, size_t size, const char *id, enum cmeta_type type, const char *ns);
 
 #endif
