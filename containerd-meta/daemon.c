@@ -30,6 +30,7 @@ struct daemon {
     sd_event *event;
     sd_event_source *tick, *standby, *post;
     struct http *http;
+    struct rpc *rpc;
     struct socket_watcher *sockets;
     struct store *store;
     struct publisher *publisher;
@@ -234,6 +235,7 @@ static int begin(struct daemon *daemon)
         return -ENOMEM;
     use = (struct instances_use){.event = daemon->event,
                                  .http = daemon->http,
+                                 .rpc = daemon->rpc,
                                  .sockets = daemon->sockets,
                                  .store = daemon->store,
                                  .publisher = daemon->publisher};
@@ -355,6 +357,8 @@ static int prepare(struct daemon *daemon)
     if (r >= 0)
         r = http_new(daemon->event, &daemon->http);
     if (r >= 0)
+        r = rpc_new(daemon->event, &daemon->rpc);
+    if (r >= 0)
         r = socket_watcher_new(daemon->event, &daemon->sockets);
     if (r < 0)
         log_error("the event loop can't be set up: %s", strerror(-r));
@@ -373,6 +377,7 @@ static void finish(struct daemon *daemon)
         socket_watcher_free(daemon->sockets);
     if (daemon->http)
         http_free(daemon->http);
+    rpc_free(daemon->rpc);
     sd_event_unref(daemon->event);
     closep(&daemon->lock_fd);
     config_done(&daemon->config);

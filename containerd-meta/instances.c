@@ -34,6 +34,7 @@ struct instances {
     struct container_limits limits;
     bool with_size;
     unsigned timeout_ms;
+    char *host_root;  // as configured
     bool adding;      // the pass of a plan
     unsigned missing; // counted by its first pass
 };
@@ -316,22 +317,53 @@ static int want(struct instances *instances, const char *name, const struct engi
     return 0;
 }
 
+// The index-th socket of an engine, configured or by default; NULL beyond the last.
+static const char *socket_of(const struct config_engine *engine, const struct engine_class *class,
+                             size_t index)
+{
+    if (engine->has_sockets)
+        return index < engine->sockets_count ? engine->sockets[index] : NULL;
+    return class->default_sockets ? class->default_sockets[index] : NULL;
+}
+
+// The engine that comes before this one and drives the socket, if there is one.
+static const struct config_engine *driver_of(const struct config *config,
+                                             const struct config_engine *engine,
+                                             const struct engine_class *class, const char *path)
+{
+    char other[PATH_MAX];
+    const char *socket;
+
+    for (const struct config_engine *before = config->engines; before < engine; before++) {
+        const struct engine_class *its = engine_class_find(before->name);
+
+        if (!its || !before->enabled || its->protocol != class->protocol)
+            continue;
+        for (size_t i = 0; (socket = socket_of(before, its, i)); i++) {
+            canonical(config->host_root, socket, other);
+            if (strcmp(other, path) == 0)
+                return before;
+        }
+    }
+    return NULL;
+}
+
 static int plan_sockets(struct instances *instances, const struct config *config,
                         const struct config_engine *engine, const struct engine_class *class)
 {
+    const struct config_engine *driver;
     char path[PATH_MAX];
+    const char *socket;
     int r = 0;
 
-    if (engine->has_sockets) {
-        for (size_t i = 0; i < engine->sockets_count && r == 0; i++) {
-            canonical(config->host_root, engine->sockets[i], path);
+    for (size_t i = 0; (socket = socket_of(engine, class, i)) && r == 0; i++) {
+        canonical(config->host_root, socket, path);
+        driver = driver_of(config, engine, class, path);
+        if (!driver)
             r = want(instances, engine->name, class, path, CMETA_ENGINE_WAITING, "");
-        }
-        return r;
-    }
-    for (size_t i = 0; class->default_sockets && class->default_sockets[i] && r == 0; i++) {
-        canonical(config->host_root, class->default_sockets[i], path);
-        r = want(instances, engine->name, class, path, CMETA_ENGINE_WAITING, "");
+        else if (instances->adding && engine->has_sockets)
+            log_message(LOG_INFO, engine->name, path, "is driven as a socket of engines.%s",
+                        driver->name);
     }
     return r;
 }
@@ -401,13 +433,23 @@ int instances_plan(struct instances *instances, const struct config *config)
     instances->limits = config->limits;
     instances->with_size = config->with_size;
     instances->timeout_ms = timeout_ms;
+    if (!instances->host_root || strcmp(instances->host_root, config->host_root) != 0) {
+        char *host_root = strdup(config->host_root);
+
+        if (!host_root)
+            return -ENOMEM;
+        free(instances->host_root);
+        instances->host_root = host_root;
+    }
     for (unsigned row = 0; row < STORE_ROWS; row++) {
         struct instance *instance = instances->rows[row];
 
-        if (instance && instance->wanted)
+        if (instance && instance->wanted) {
             instance->changed = changed;
-        else if (instance)
+            instance->host.host_root = instances->host_root;
+        } else if (instance) {
             discard(instances, instance);
+        }
     }
     return plan_engines(instances, config, true);
 }
@@ -418,12 +460,14 @@ static void start(struct instances *instances, struct instance *instance)
 
     instance->host = (struct engine_host){.event = instances->use.event,
                                           .http = instances->use.http,
+                                          .rpc = instances->use.rpc,
                                           .sockets = instances->use.sockets,
                                           .sink = &instance->sink,
                                           .limits = instances->limits,
                                           .with_size = instances->with_size,
                                           .timeout_ms = instances->timeout_ms,
                                           .socket = instance->socket,
+                                          .host_root = instances->host_root,
                                           .name = instance->name};
     sink_state(&instance->sink, CMETA_ENGINE_WAITING, 0, "", "");
     r = instance->class->start(&instance->host, &instance->engine);
@@ -510,6 +554,8 @@ struct instances *instances_free(struct instances *instances)
         free(instance->socket);
         free(instance);
     }
+    if (instances)
+        free(instances->host_root);
     free(instances);
     return NULL;
 }

@@ -9,6 +9,7 @@
 #include "publisher.h"
 #include "store.h"
 
+#include "transport/grpc.h"
 #include "transport/http.h"
 #include "transport/socket_watch.h"
 
@@ -19,6 +20,7 @@ struct instances;
 struct instances_use {
     sd_event *event;
     struct http *http;
+    struct rpc *rpc;
     struct socket_watcher *sockets;
     struct store *store;
     struct publisher *publisher;

@@ -140,7 +140,7 @@ int view_status(struct view *view, uint64_t asked, uint32_t word, uint32_t mask,
     view->status_told = asked;
     if (asked > view->confirmed)
         view->confirmed = asked;
-    view->has_status = true;
+    view->has_status |= mask != 0 || pid >= 0 || finished_ns >= 0;
     view->status = (view->status & ~mask) | (word & mask);
     if (pid >= 0)
         view->pid = (uint32_t)pid;

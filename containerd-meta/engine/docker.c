@@ -7,13 +7,12 @@
 // until a whole list has been read.
 //
 // Source: Docker Engine API 1.24 to 1.55.
+#include "connection.h"
 #include "containerd-meta/cleanup.h"
 #include "containerd-meta/clock.h"
 #include "containerd-meta/json.h"
 #include "containerd-meta/log.h"
-#include "containerd-meta/transport/backoff.h"
 #include "containerd-meta/transport/http.h"
-#include "containerd-meta/transport/socket_watch.h"
 #include "docker_fetch.h"
 #include "docker_inspect.h"
 #include "engine.h"
@@ -26,24 +25,17 @@
 #define API_NEWEST    51u // the newest minor of API 1 whose answers we have read
 #define FIRST_SINCE_S 2   // the subscription is registered after its headers are sent
 #define AGAIN_SINCE_S 5
-#define PING_US       UINT64_C(10000000)
 #define RELIST_US     UINT64_C(60000000) // a slow reader loses events without a word
 #define SEEN_EVENTS   1024u              // Docker replays 256 at most
 
 struct docker {
+    struct connection connection;
     const struct engine_host *host;
     struct engine_sink *sink;
-    struct socket_watch *watch;
     struct docker_fetch *fetch;
     struct http_call *ping, *events, *list;
-    sd_event_source *retry, *upkeep;
-    struct backoff backoff;
-    enum cmeta_engine_state state;
-    bool present;      // there is a socket
-    bool cap_lifted;   // the engine refused API_NEWEST: its own newest is used
-    unsigned refusals; // of a version, in a row
-    char prefix[16];   // "/v1.41", or "" if it doesn't say its version
-    char version[40];
+    bool cap_lifted; // the engine refused API_NEWEST: its own newest is used
+    char prefix[16]; // "/v1.41", or "" if it doesn't say its version
     engine_stamp list_asked;
     unsigned list_gaps; // elements that couldn't be read
     uint64_t next_list_us;
@@ -52,81 +44,29 @@ struct docker {
     unsigned seen_next;
 };
 
-static void connect_now(struct docker *docker);
-static void fail(struct docker *docker, const char *text);
-
-static void set_state(struct docker *docker, enum cmeta_engine_state state, const char *error)
-{
-    uint32_t flags = socket_watch_degraded(docker->watch) ? CMETA_ENGINE_DEGRADED : 0;
-
-    if (docker->state != state && state == CMETA_ENGINE_CONNECTED)
-        log_message(LOG_INFO, docker->host->name, docker->host->socket, "connected, %s",
-                    docker->version);
-    docker->state = state;
-    docker->sink->state(docker->sink, state, flags, docker->version, error);
-}
-
 // --- the connection ------------------------------------------------------------------------------
 
 // Nothing is under way any more.
-static void hang_up(struct docker *docker)
+static void hang_up(void *userdata)
 {
+    struct docker *docker = userdata;
+
     docker->ping = http_cancel(docker->ping);
     docker->events = http_cancel(docker->events);
     docker->list = http_cancel(docker->list);
     docker_fetch_close(docker->fetch);
-    sd_event_source_set_enabled(docker->retry, SD_EVENT_OFF);
-    sd_event_source_set_enabled(docker->upkeep, SD_EVENT_OFF);
 }
 
-// The transport names the socket first; here everything that is said names it already.
-static const char *without_socket(const struct docker *docker, const char *text)
-{
-    size_t len = strlen(docker->host->socket);
-
-    return strncmp(text, docker->host->socket, len) == 0 && strncmp(text + len, ": ", 2) == 0
-               ? text + len + 2
-               : text;
-}
-
-// Lost or refused: say so and try again later.
-static void fail(struct docker *docker, const char *text)
-{
-    uint64_t wait_us;
-
-    text = without_socket(docker, text);
-    hang_up(docker);
-    docker->sink->count(docker->sink, 0, 1, 0, 0);
-    if (docker->state != CMETA_ENGINE_FAILED)
-        log_message(LOG_WARNING, docker->host->name, docker->host->socket, "%s", text);
-    set_state(docker, CMETA_ENGINE_FAILED, text);
-    wait_us = backoff_next(&docker->backoff);
-    sd_event_source_set_time(docker->retry, clock_us(CLOCK_MONOTONIC) + wait_us);
-    sd_event_source_set_enabled(docker->retry, SD_EVENT_ONESHOT);
-}
-
-static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
-{
-    (void)source;
-    (void)usec;
-    connect_now(userdata);
-    return 0;
-}
-
-static void on_socket(void *userdata, bool present, uint64_t inode)
+static void forget_refusals(void *userdata)
 {
     struct docker *docker = userdata;
 
-    (void)inode;
-    docker->present = present;
     docker->cap_lifted = false;
-    docker->refusals = 0;
-    if (present) {
-        connect_now(docker);
-        return;
-    }
-    hang_up(docker);
-    set_state(docker, CMETA_ENGINE_WAITING, "");
+}
+
+static void fail(struct docker *docker, const char *text)
+{
+    connection_fail(&docker->connection, text);
 }
 
 // A status that says: not this version. Use the engine's own newest, once.
@@ -145,7 +85,7 @@ static void fail_call(struct docker *docker, const char *what, const struct http
     if (response->error)
         snprintf(text, sizeof(text), "%s", response->text);
     else if (lift_cap(docker, response->status)) {
-        connect_now(docker);
+        connection_restart(&docker->connection);
         return;
     } else
         snprintf(text, sizeof(text), "%s was answered with status %ld: %.160s", what,
@@ -377,13 +317,13 @@ static void on_list_done(void *userdata, const struct http_response *response)
     // An element that was left out isn't gone; only a list without gaps may bury anybody.
     docker->sink->count(docker->sink, 0, too_much, 0, (uint32_t)response->skipped);
     if (too_much)
-        error = without_socket(docker, response->text);
+        error = response->text;
     else if (response->skipped == 0 && docker->list_gaps == 0) {
         docker_fetch_list_end(docker->fetch);
         docker->sink->list_complete(docker->sink, docker->list_asked);
     }
     docker->next_list_us = clock_us(CLOCK_MONOTONIC) + RELIST_US;
-    set_state(docker, CMETA_ENGINE_CONNECTED, error);
+    connection_state(&docker->connection, CMETA_ENGINE_CONNECTED, error);
 }
 
 static void list_now(struct docker *docker)
@@ -411,7 +351,7 @@ static void on_events_open(void *userdata)
     struct docker *docker = userdata;
 
     docker->sink->count(docker->sink, 0, 0, 1, 0);
-    set_state(docker, CMETA_ENGINE_LISTING, NULL);
+    connection_state(&docker->connection, CMETA_ENGINE_LISTING, NULL);
     docker_fetch_open(docker->fetch, docker->prefix);
     list_now(docker);
 }
@@ -460,7 +400,8 @@ static void set_version(struct docker *docker, const struct http_response *respo
     unsigned minor = 0;
     char end;
 
-    snprintf(docker->version, sizeof(docker->version), "%s", response->server);
+    snprintf(docker->connection.version, sizeof(docker->connection.version), "%s",
+             response->server);
     *docker->prefix = '\0';
     if (sscanf(response->api_version, "1.%3u%c", &minor, &end) != 1)
         return;
@@ -481,8 +422,6 @@ static void on_first_ping(void *userdata, const struct http_response *response)
     } else {
         set_version(docker, response);
         subscribe(docker);
-        sd_event_source_set_time(docker->upkeep, clock_us(CLOCK_MONOTONIC) + PING_US);
-        sd_event_source_set_enabled(docker->upkeep, SD_EVENT_ONESHOT);
     }
 }
 
@@ -495,13 +434,11 @@ static int ping(struct docker *docker,
     return http_get(docker->host->http, &request, done, docker, &docker->ping);
 }
 
-static void connect_now(struct docker *docker)
+static void connect_now(void *userdata)
 {
-    int r;
+    struct docker *docker = userdata;
+    int r = ping(docker, on_first_ping);
 
-    hang_up(docker);
-    set_state(docker, CMETA_ENGINE_CONNECTING, NULL);
-    r = ping(docker, on_first_ping);
     if (r < 0)
         fail(docker, strerror(-r));
 }
@@ -516,54 +453,36 @@ static void on_later_ping(void *userdata, const struct http_response *response)
         fail(docker, response->text);
 }
 
-static int on_upkeep(sd_event_source *source, uint64_t usec, void *userdata)
+static void upkeep(void *userdata)
 {
     struct docker *docker = userdata;
-    uint64_t now = clock_us(CLOCK_MONOTONIC);
 
-    (void)usec;
-    sd_event_source_set_time(source, now + PING_US);
-    sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
     if (!docker->ping)
         ping(docker, on_later_ping);
-    if (docker->state != CMETA_ENGINE_CONNECTED)
-        return 0;
-    backoff_reset(&docker->backoff); // it answers, was listed, and has lived for a while
-    if (now >= docker->next_list_us)
+    if (docker->connection.state == CMETA_ENGINE_CONNECTED &&
+        clock_us(CLOCK_MONOTONIC) >= docker->next_list_us)
         list_now(docker);
-    return 0;
 }
 
 // --- the class -----------------------------------------------------------------------------------
+
+static const struct connection_calls connection_calls = {
+    .fresh = forget_refusals, .connect = connect_now, .hang_up = hang_up, .upkeep = upkeep};
 
 static void on_fetch_failed(void *userdata, const char *text)
 {
     struct docker *docker = userdata;
 
-    text = without_socket(docker, text);
-    log_message(LOG_DEBUG, docker->host->name, docker->host->socket, "%s", text);
-    set_state(docker, docker->state, text);
+    connection_note(&docker->connection, text);
 }
 
 static void docker_stop(void *instance)
 {
     struct docker *docker = instance;
 
-    if (docker->fetch && docker->retry && docker->upkeep)
-        hang_up(docker);
-    docker->watch = docker->watch ? socket_watch_remove(docker->watch) : NULL;
+    connection_close(&docker->connection);
     docker_fetch_free(docker->fetch);
-    sd_event_source_disable_unref(docker->retry);
-    sd_event_source_disable_unref(docker->upkeep);
     free(docker);
-}
-
-static int make_timer(struct docker *docker, sd_event_time_handler_t handler,
-                      sd_event_source **timer)
-{
-    int r = sd_event_add_time(docker->host->event, timer, CLOCK_MONOTONIC, 0, 0, handler, docker);
-
-    return r < 0 ? r : sd_event_source_set_enabled(*timer, SD_EVENT_OFF);
 }
 
 static int docker_start(const struct engine_host *host, void **instance)
@@ -577,11 +496,7 @@ static int docker_start(const struct engine_host *host, void **instance)
     docker->sink = host->sink;
     r = docker_fetch_new(host, CMETA_TYPE_DOCKER, on_fetch_failed, docker, &docker->fetch);
     if (r >= 0)
-        r = make_timer(docker, on_retry, &docker->retry);
-    if (r >= 0)
-        r = make_timer(docker, on_upkeep, &docker->upkeep);
-    if (r >= 0)
-        r = socket_watch_add(host->sockets, host->socket, on_socket, docker, &docker->watch);
+        r = connection_open(&docker->connection, host, &connection_calls, docker);
     if (r < 0) {
         docker_stop(docker);
         return r;
@@ -606,7 +521,7 @@ static void docker_relist(void *instance)
 {
     struct docker *docker = instance;
 
-    if (docker->state == CMETA_ENGINE_CONNECTED)
+    if (docker->connection.state == CMETA_ENGINE_CONNECTED)
         list_now(docker);
 }
 

@@ -16,6 +16,7 @@
 #include <systemd/sd-event.h>
 
 struct http;
+struct rpc;
 struct socket_watcher;
 
 // Moments, in the order in which things were asked or heard, over all engines. An answer counts as
@@ -36,7 +37,8 @@ struct engine_sink {
                     const struct container *container);
 
     // Status only: state, health, exit, PID. `mask` has the bits of `word` that are told (a whole
-    // byte of state, health, exit+HAS_EXIT); `pid` < 0 and `finished_ns` < 0 mean not told.
+    // byte of state, health, exit+HAS_EXIT); `pid` < 0 and `finished_ns` < 0 mean not told. With
+    // nothing told it says that the container is still there.
     void (*status)(struct engine_sink *self, engine_stamp asked, const char *id, size_t id_len,
                    const char *scope, uint32_t word, uint32_t mask, int64_t pid,
                    int64_t finished_ns);
@@ -74,17 +76,24 @@ struct engine_sink {
 struct engine_host {
     sd_event *event;
     struct http *http;
+    struct rpc *rpc;
     struct socket_watcher *sockets;
     struct engine_sink *sink;
     struct container_limits limits;
     bool with_size;
-    unsigned timeout_ms; // an engine that is silent for so long hangs; 0: none
-    const char *socket;  // path, HOST_ROOT applied
-    const char *name;    // for logs: the engine's configuration name
+    unsigned timeout_ms;   // an engine that is silent for so long hangs; 0: none
+    const char *socket;    // path, HOST_ROOT applied
+    const char *host_root; // "" on the host itself
+    const char *name;      // for logs: the engine's configuration name
 };
 
+// What is spoken on a socket. One instance drives a socket: where two classes of one protocol list
+// the same one, the class that comes first in engine_classes[] has it.
+enum engine_protocol { ENGINE_HTTP, ENGINE_GRPC };
+
 struct engine_class {
-    const char *name;                   // key in the configuration: "docker"
+    const char *name; // key in the configuration: "docker"
+    enum engine_protocol protocol;
     const char *const *default_sockets; // NULL-terminated; NULL if the engine has none
     // What its word is worth where several engines know a container: the higher wins, group by
     // group.

@@ -5,14 +5,13 @@
 
 #include "containerd-meta/cleanup.h"
 #include "json_split.h"
+#include "socket_path.h"
 
 #include <curl/curl.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define CONNECT_TIMEOUT_MS 500L
@@ -36,7 +35,7 @@ struct http_call {
     enum kind kind;
     int folder_fd; // for sockets whose path is too long
     char *path;    // of the socket as the caller named it, for texts
-    char socket[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+    char socket[SOCKET_PATH_BYTES];
     unsigned timeout_ms;
     sd_event_source *patience; // of a stream: until its headers are there
     char error_buffer[CURL_ERROR_SIZE];
@@ -605,29 +604,14 @@ struct http *http_free(struct http *http)
 // --- starting
 // -----------------------------------------------------------------------------------------------
 
-// sun_path holds 107 bytes; a longer one is reached through a descriptor of its folder.
 static int set_socket(struct http_call *call, const char *path)
 {
-    char folder[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    int n;
+    int r = socket_path_shorten(path, call->socket, &call->folder_fd);
 
-    if (strlen(path) < sizeof(((struct sockaddr_un *)NULL)->sun_path)) {
-        snprintf(call->socket, sizeof(call->socket), "%s", path);
-        return 0;
-    }
-    if (!slash || (size_t)(slash - path) >= sizeof(folder))
-        return -ENAMETOOLONG;
-    memcpy(folder, path, (size_t)(slash - path));
-    folder[slash - path] = '\0';
-    call->folder_fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (call->folder_fd < 0) {
-        call->failure = -errno; // told to `done` like any other socket that isn't there
-        return 0;
-    }
-    n = snprintf(call->socket, sizeof(call->socket), "/proc/self/fd/%d/%s", call->folder_fd,
-                 slash + 1);
-    return n < (int)sizeof(((struct sockaddr_un *)NULL)->sun_path) ? 0 : -ENAMETOOLONG;
+    if (r == -ENAMETOOLONG)
+        return r;
+    call->failure = r; // told to `done` like any other socket that isn't there
+    return 0;
 }
 
 static int set_options(struct http_call *call, const struct http_request *request)

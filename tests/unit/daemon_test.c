@@ -192,7 +192,7 @@ START_TEST(an_engine_that_is_not_built_yet_says_so_once)
     const char *first;
 
     prepare(&run);
-    write_file(run.config, "engines: {cri: {enabled: true, sockets: []}}\n");
+    write_file(run.config, "engines: {lxc: {enabled: true}}\n");
     start(&run, (const char *[]){"-r", run.region, "-c", run.config, NULL});
     wait_told(&run, "READY=1");
     *run.told = '\0';
@@ -200,9 +200,9 @@ START_TEST(an_engine_that_is_not_built_yet_says_so_once)
     wait_told(&run, "READY=1");
     kill(run.pid, SIGTERM);
     ck_assert_int_eq(wait_end(&run), 0);
-    first = strstr(read_file(run.log), "engines.cri: this version does not drive it");
+    first = strstr(read_file(run.log), "engines.lxc: this version does not drive it");
     ck_assert_ptr_nonnull(first);
-    ck_assert_ptr_null(strstr(first + 1, "engines.cri"));
+    ck_assert_ptr_null(strstr(first + 1, "engines.lxc"));
     done(&run);
 }
 END_TEST

@@ -196,6 +196,85 @@ START_TEST(any_order_of_arrival_gives_the_same_record)
 }
 END_TEST
 
+// A word that a source says: which groups it knows, and maybe a state.
+struct word {
+    unsigned row;
+    uint64_t asked;
+    uint32_t known, state; // state 0: none
+    char mark[24];
+};
+
+static uint32_t next_random(uint64_t *seed)
+{
+    *seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (uint32_t)(*seed >> 33);
+}
+
+static void say(struct store *store, const struct word *word)
+{
+    struct container *container = sample("a", word->mark, word->known);
+
+    container->has_status = word->state != 0;
+    container->status = word->state;
+    container->pid = word->state * 100;
+    ck_assert_int_eq(store_observe(store, word->row, word->asked, container), 0);
+    container_free(container);
+}
+
+static void shuffle(struct word *words, unsigned count, uint64_t *seed)
+{
+    for (unsigned i = count - 1; i > 0; i--) {
+        unsigned j = next_random(seed) % (i + 1);
+        struct word other = words[i];
+
+        words[i] = words[j];
+        words[j] = other;
+    }
+}
+
+// The property itself: whatever several sources say at various moments, of whatever groups, the
+// record and the state are those of the newest words of the best sources, in any order of arrival.
+START_TEST(random_words_of_three_sources_give_one_record_in_any_order)
+{
+    enum { WORDS = 9, SEEDS = 60, ORDERS = 40 };
+    static uint64_t first[CMETA_RECORD_MAX / 8];
+
+    for (uint64_t round = 0; round < SEEDS; round++) {
+        struct word words[WORDS];
+        struct cmeta_live live = {0};
+        size_t first_size = 0;
+        uint64_t seed = round;
+
+        for (unsigned i = 0; i < WORDS; i++) {
+            words[i] = (struct word){.row = next_random(&seed) % 3,
+                                     .asked = i + 1,
+                                     .known = next_random(&seed) & ALL,
+                                     .state = next_random(&seed) % CMETA_STATE_REMOVED};
+            snprintf(words[i].mark, sizeof(words[i].mark), "word-%u", i);
+        }
+        for (unsigned order = 0; order < ORDERS; order++) {
+            struct store *store = new_store();
+
+            for (unsigned i = 0; i < WORDS; i++)
+                store_stamp(store);
+            for (unsigned i = 0; i < WORDS; i++)
+                say(store, &words[i]);
+            if (order == 0) {
+                first_size = last("a")->size;
+                memcpy(first, last("a")->record, first_size);
+                live = last("a")->live;
+            }
+            ck_assert_uint_eq(last("a")->size, first_size);
+            ck_assert_mem_eq(last("a")->record, first, first_size);
+            ck_assert_uint_eq(last("a")->live.word, live.word);
+            ck_assert_uint_eq(last("a")->live.pid, live.pid);
+            store_free(store);
+            shuffle(words, WORDS, &seed);
+        }
+    }
+}
+END_TEST
+
 START_TEST(unknown_groups_are_unknown_and_say_why)
 {
     struct store *store = new_store();
@@ -465,10 +544,11 @@ START_TEST(refused_containers_are_kept_to_a_bound)
 END_TEST
 
 CHECK_MAIN("store", 30, groups_come_from_the_best_source_that_knows_them,
-           any_order_of_arrival_gives_the_same_record, unknown_groups_are_unknown_and_say_why,
-           an_older_answer_does_not_undo_a_newer_word, a_late_inspect_does_not_revive_the_dead,
-           a_list_begun_before_a_create_does_not_bury_it, what_a_complete_list_names_stays,
-           only_the_best_source_that_claimed_it_ends_a_container,
+           any_order_of_arrival_gives_the_same_record,
+           random_words_of_three_sources_give_one_record_in_any_order,
+           unknown_groups_are_unknown_and_say_why, an_older_answer_does_not_undo_a_newer_word,
+           a_late_inspect_does_not_revive_the_dead, a_list_begun_before_a_create_does_not_bury_it,
+           what_a_complete_list_names_stays, only_the_best_source_that_claimed_it_ends_a_container,
            a_removed_container_that_reappears_is_revived,
            what_was_unknown_at_the_end_says_that_it_ended_early,
            a_disabled_engine_takes_its_views_along,

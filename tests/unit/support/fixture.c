@@ -70,13 +70,14 @@ void fixture_run(struct fixture *f, const char *yaml)
     options.grace_ns = f->config.grace_ns;
     ck_assert_int_ge(sd_event_new(&f->event), 0);
     ck_assert_int_ge(http_new(f->event, &f->http), 0);
+    ck_assert_int_ge(rpc_new(f->event, &f->rpc), 0);
     ck_assert_int_ge(socket_watcher_new(f->event, &f->sockets), 0);
     ck_assert_int_eq(publisher_lock(f->region_dir, &f->lock_fd), 0);
     ck_assert_int_eq(publisher_new(&options, &f->publisher), 0);
     output = publisher_output(f->publisher);
     f->store = store_new(&output);
     f->instances = instances_new(
-        &(struct instances_use){f->event, f->http, f->sockets, f->store, f->publisher});
+        &(struct instances_use){f->event, f->http, f->rpc, f->sockets, f->store, f->publisher});
     ck_assert_int_eq(instances_plan(f->instances, &f->config), 0);
     publisher_restore(f->publisher, f->store, instances_row_of, f->instances);
     instances_flush(f->instances);
@@ -97,6 +98,7 @@ void fixture_end(struct fixture *f)
     publisher_free(f->publisher);
     socket_watcher_free(f->sockets);
     http_free(f->http);
+    rpc_free(f->rpc);
     f->event = sd_event_unref(f->event);
     close(f->lock_fd);
     config_done(&f->config);

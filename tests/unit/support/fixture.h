@@ -19,6 +19,7 @@ struct fixture {
     sd_event *event;
     sd_event_source *post;
     struct http *http;
+    struct rpc *rpc;
     struct socket_watcher *sockets;
     struct store *store;
     struct publisher *publisher;
