@@ -353,7 +353,7 @@ int main(int argc, char **argv)
         {"rm", rm},           {"update", update}, {"ps", ps},       {"status", status},
         {"statusp", statusp}, {"images", images},
     };
-    struct cri_options options;
+    static struct cri_options options;
 
     if (argc < 3)
         cri_options_usage();

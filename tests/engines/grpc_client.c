@@ -161,9 +161,9 @@ void *grpc_client_call(struct grpc_client *client, const char *method, const cha
     gpr_timespec deadline =
         gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_seconds(timeout_s, GPR_TIMESPAN));
     struct outcome outcome = {.details = grpc_empty_slice()};
-    grpc_call *call =
-        grpc_channel_create_call(client->channel, NULL, GRPC_PROPAGATE_DEFAULTS, client->queue,
-                                 grpc_slice_from_copied_string(method), NULL, deadline, NULL);
+    grpc_slice name = grpc_slice_from_copied_string(method);
+    grpc_call *call = grpc_channel_create_call(client->channel, NULL, GRPC_PROPAGATE_DEFAULTS,
+                                               client->queue, name, NULL, deadline, NULL);
     grpc_byte_buffer *received;
     void *message = NULL;
 
@@ -180,5 +180,6 @@ void *grpc_client_call(struct grpc_client *client, const char *method, const cha
     grpc_metadata_array_destroy(&outcome.trailing);
     grpc_byte_buffer_destroy(received);
     grpc_call_unref(call);
+    grpc_slice_unref(name);
     return message;
 }
