@@ -98,13 +98,20 @@ $(call obj,$(CTL_SRC) $(HOST_SRC)): EXTRA_CPPFLAGS = $(call pc,cflags,$(CTL_PKGS
 $(BUILD)/libcmeta.a: $(call obj,$(SHM_SRC))
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(BUILD)/proto/%.pb-c.c $(BUILD)/proto/%.pb-c.h &: containerd-meta/proto/%.proto
-	@mkdir -p $(@D)
-	$(call say,PROTO,$<)
-	$(Q)protoc-c --proto_path=$(<D) --c_out=$(BUILD)/proto $<
+# Messages that only tests send are in tests/engines; they may import the daemon's.
+PROTO_DIRS := containerd-meta/proto tests/engines
+define proto_rule
+$(BUILD)/proto/%.pb-c.c $(BUILD)/proto/%.pb-c.h &: $(1)/%.proto
+	@mkdir -p $$(@D)
+	$$(call say,PROTO,$$<)
+	$(Q)protoc-c $(addprefix --proto_path=,$(PROTO_DIRS)) --c_out=$(BUILD)/proto $$<
+endef
+$(foreach dir,$(PROTO_DIRS),$(eval $(call proto_rule,$(dir))))
 
 PROTO_OBJ := $(PROTO_SRC:.c=.o)
-$(PROTO_OBJ): %.o: %.c
+TEST_PROTO_SRC := $(patsubst tests/engines/%.proto,$(BUILD)/proto/%.pb-c.c,$(wildcard tests/engines/*.proto))
+TEST_PROTO_OBJ := $(TEST_PROTO_SRC:.c=.o)
+$(PROTO_OBJ) $(TEST_PROTO_OBJ): %.o: %.c
 	$(Q)$(CC) -std=gnu11 $(OPT) $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -fPIE -c -o $@ $<
 
 # Whoever includes them needs them made.
@@ -172,12 +179,22 @@ $(BUILD)/fake-http-engine: $(call obj,tests/fake/http_engine_main.c) $(BUILD)/li
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) -pie $(LDFLAGS) -o $@ $^ $(call pc,libs,$(DAEMON_PKGS)) $(GRPC_LIBS) -lpthread
 
+# The client that makes pods with a real engine.
+CLIENT_SRC := tests/engines/cri_client.c tests/engines/cri_options.c tests/engines/grpc_client.c
+$(call obj,$(CLIENT_SRC)): EXTRA_CPPFLAGS = $(call pc,cflags,libprotobuf-c) -Itests
+$(call obj,$(CLIENT_SRC)): | $(PROTO_SRC) $(TEST_PROTO_SRC)
+
+$(BUILD)/cri-client: $(call obj,$(CLIENT_SRC)) $(PROTO_OBJ) $(TEST_PROTO_OBJ)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) -pie $(LDFLAGS) -o $@ $^ $(call pc,libs,libprotobuf-c) $(GRPC_LIBS) -lpthread
+
 # Programs that tests run; each is a dependency only where its sources are there.
 TEST_PROGRAMS := $(if $(wildcard containerd-meta/main.c),$(BUILD)/containerd-meta) \
 	$(if $(wildcard containerd-meta/ctl/main.c),$(BUILD)/containerd-meta-ctl) \
 	$(if $(wildcard plugin/plugin.c),$(BUILD)/libcontainer.so) \
 	$(if $(wildcard tests/host/main.c),$(BUILD)/plugin-host) \
-	$(if $(wildcard tests/fake/http_engine_main.c),$(BUILD)/fake-http-engine)
+	$(if $(wildcard tests/fake/http_engine_main.c),$(BUILD)/fake-http-engine) \
+	$(if $(wildcard tests/engines/cri_client.c),$(BUILD)/cri-client)
 
 test: deps
 	@$(MAKE) --no-print-directory test-run

@@ -53,9 +53,9 @@ end() {
 }
 
 cleanup() {
-    local pid
+    local pid stop
     set +e
-    declare -F stop_docker >/dev/null && stop_docker
+    for stop in stop_docker stop_containerd stop_crio; do declare -F "$stop" >/dev/null && "$stop"; done
     for pid in "${pids[@]}"; do end "$pid"; done
     # What an engine left mounted below our place.
     awk -v at="$work/" 'index($5, at) == 1 {print $5}' /proc/self/mountinfo | sort -r |
