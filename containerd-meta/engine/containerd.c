@@ -126,6 +126,26 @@ static void on_task(const struct event *event)
     containerd__task_start__free_unpacked(payload, NULL);
 }
 
+static void tell_end(const struct event *event, const char *id, uint32_t exit_status,
+                     const Containerd__Timestamp *exited_at)
+{
+    containerd_fetch_state(event->containerd->fetch, event->ns, id,
+                           CMETA_STATE_EXITED | (exit_status & 0xffu) << 16 | CMETA_STATUS_HAS_EXIT,
+                           0xffu | 0xffu << 16 | CMETA_STATUS_HAS_EXIT, 0, -1, time_of(exited_at));
+}
+
+static void on_task_exited(const struct event *event)
+{
+    Containerd__TaskExit *payload =
+        containerd__task_exit__unpack(NULL, event->payload->value.len, event->payload->value.data);
+
+    if (!payload)
+        return;
+    if (strcmp(payload->id, payload->container_id) == 0) // else an exec's
+        tell_end(event, payload->container_id, payload->exit_status, payload->exited_at);
+    containerd__task_exit__free_unpacked(payload, NULL);
+}
+
 static void on_task_deleted(const struct event *event)
 {
     Containerd__TaskDelete *payload = containerd__task_delete__unpack(
@@ -134,10 +154,7 @@ static void on_task_deleted(const struct event *event)
     if (!payload)
         return;
     if (!*payload->id || strcmp(payload->id, payload->container_id) == 0) // else an exec's
-        containerd_fetch_state(
-            event->containerd->fetch, event->ns, payload->container_id,
-            CMETA_STATE_EXITED | (payload->exit_status & 0xffu) << 16 | CMETA_STATUS_HAS_EXIT,
-            0xffu | 0xffu << 16 | CMETA_STATUS_HAS_EXIT, 0, -1, time_of(payload->exited_at));
+        tell_end(event, payload->container_id, payload->exit_status, payload->exited_at);
     containerd__task_delete__free_unpacked(payload, NULL);
 }
 
@@ -152,21 +169,25 @@ static void on_image(const struct event *event)
     containerd__namespace_event__free_unpacked(payload, NULL);
 }
 
+// Kubernetes' and Docker's tasks are deleted as soon as they exit; their exits are left out,
+// because those of exec probes would be most of what is heard.
 static const struct {
     const char *topic;
     void (*handle)(const struct event *event);
+    const char *filter; // further
 } topics[] = {
-    {"/containers/create", on_container_written},
-    {"/containers/update", on_container_written},
-    {"/containers/delete", on_container_deleted},
-    {"/tasks/create", on_task_created},
-    {"/tasks/start", on_task},
-    {"/tasks/paused", on_task},
-    {"/tasks/resumed", on_task},
-    {"/tasks/delete", on_task_deleted},
-    {"/images/create", on_image},
-    {"/images/update", on_image},
-    {"/images/delete", on_image},
+    {"/containers/create", on_container_written, ""},
+    {"/containers/update", on_container_written, ""},
+    {"/containers/delete", on_container_deleted, ""},
+    {"/tasks/create", on_task_created, ""},
+    {"/tasks/start", on_task, ""},
+    {"/tasks/paused", on_task, ""},
+    {"/tasks/resumed", on_task, ""},
+    {"/tasks/exit", on_task_exited, ",namespace!=\"k8s.io\",namespace!=\"moby\""},
+    {"/tasks/delete", on_task_deleted, ""},
+    {"/images/create", on_image, ""},
+    {"/images/update", on_image, ""},
+    {"/images/delete", on_image, ""},
 };
 #define TOPICS (sizeof(topics) / sizeof(topics[0]))
 
@@ -213,10 +234,10 @@ static int subscribe(struct containerd *containerd)
     Containerd__SubscribeRequest message = CONTAINERD__SUBSCRIBE_REQUEST__INIT;
     struct rpc_request request = {.method = "/containerd.services.events.v1.Events/Subscribe",
                                   .message = &message.base};
-    char texts[TOPICS][40], *filters[TOPICS];
+    char texts[TOPICS][96], *filters[TOPICS];
 
     for (size_t i = 0; i < TOPICS; i++) {
-        snprintf(texts[i], sizeof(texts[i]), "topic==\"%s\"", topics[i].topic);
+        snprintf(texts[i], sizeof(texts[i]), "topic==\"%s\"%s", topics[i].topic, topics[i].filter);
         filters[i] = texts[i];
     }
     message.filters = filters;
