@@ -69,7 +69,7 @@ void oci_spec_apply(struct container *container, const json_t *spec,
                     const struct oci_context *context, const struct oci_known *known);
 
 // The spec grants everything: nothing masked or read-only, no seccomp, AppArmor or SELinux
-// confinement, a writable sysfs and cgroup, all of the old kernels' capabilities.
+// confinement, a writable sysfs and cgroup, the capabilities that no runtime grants by default.
 bool oci_spec_is_privileged(const json_t *spec);
 
 // An annotation of the spec, NULL if it isn't there.
