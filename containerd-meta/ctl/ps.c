@@ -132,14 +132,14 @@ static void print_row(struct table *table, const struct row *row, bool no_trunc,
 
     table_row(table, (struct cmeta_str[]){
                          id, row->name, row->image, str_of(state),
-                         str_of(cmeta_type_name(row->type)), row->pod_namespace, row->pod_name,
+                         str_of(cmeta_type_name(row->type)), row->pod_name, row->pod_namespace,
                          str_of(text_age(row->since_ns, now_ns, age)), str_of(complete)});
 }
 
 static void print_table(const struct rows *rows, bool no_trunc)
 {
-    static const char *const headings[] = {"ID",        "NAME", "IMAGE", "STATE",   "ENGINE",
-                                           "NAMESPACE", "POD",  ">AGE",  "COMPLETE"};
+    static const char *const headings[] = {"ID",  "NAME",      "IMAGE", "STATE",   "ENGINE",
+                                           "POD", "NAMESPACE", ">AGE",  "COMPLETE"};
     struct table *table = table_new(headings, sizeof(headings) / sizeof(headings[0]));
     uint64_t now_ns = now_realtime_ns();
 
