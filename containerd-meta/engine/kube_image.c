@@ -14,10 +14,13 @@ struct naming {
     const char *prefix; // of the repository, in front of the slice
 };
 
-static bool ends_in(struct cmeta_str text, struct cmeta_str end)
+// `text` is a host, a slash and `end`.
+static bool is_below_host(struct cmeta_str text, struct cmeta_str end)
 {
-    return text.len > end.len && text.data[text.len - end.len - 1] == '/' &&
-           memcmp(text.data + text.len - end.len, end.data, end.len) == 0;
+    const char *slash = text.len > end.len ? memchr(text.data, '/', text.len) : NULL;
+
+    return slash && text.len - (size_t)(slash + 1 - text.data) == end.len &&
+           memcmp(slash + 1, end.data, end.len) == 0;
 }
 
 // A registry's host has a dot or a port, or is localhost.
@@ -34,7 +37,7 @@ static bool has_host(struct cmeta_str repository)
 static bool spells(struct cmeta_str full, struct cmeta_str wanted)
 {
     return full.len && (image_ref_same_repository(full, wanted) ||
-                        (!has_host(wanted) && has_host(full) && ends_in(full, wanted)));
+                        (!has_host(wanted) && has_host(full) && is_below_host(full, wanted)));
 }
 
 // The runtime's spelling of a repository; as it is if the runtime has none.
