@@ -96,8 +96,8 @@ check_member() { # TEXT NAME JQ VALUE: waits for it
 }
 absent() { ! ctl ps -aq --no-trunc | grep -q "$1"; }
 removed() { member_is "$1" .state removed; }
-# engine_state STATE: of the first engine
-engine_state() { [ "$(ctl engines -o json | jq -r '.[0].state')" = "$1" ]; }
+# engine_state STATE: of the first engine that is enabled
+engine_state() { [ "$(ctl engines -o json | jq -r '[.[] | select(.state != "disabled")][0].state')" = "$1" ]; }
 
 # fields PID: what the plugin says of a live process, JSON
 fields() {
@@ -106,6 +106,6 @@ fields() {
 }
 field_list=(container.id container.full_id container.name container.type container.image
     container.image.repository container.image.tag container.image.digest container.privileged
-    container.host_pid container.host_network container.host_ipc container.ip container.labels
-    container.mounts k8s.pod.name k8s.ns.name k8s.pod.uid k8s.pod.ip k8s.pod.sandbox_id
+    container.host_pid container.host_network container.host_ipc container.ip container.mounts
+    'container.label[own]' 'container.label[app]' k8s.pod.name k8s.ns.name k8s.pod.uid k8s.pod.ip k8s.pod.sandbox_id
     k8s.pod.full_sandbox_id k8s.pod.labels)

@@ -116,7 +116,7 @@ container.image.tag ${image##*:}
 container.image.digest $image_digest
 container.privileged false
 container.ip $web_ip
-container.labels own:yes
+container.label[own] yes
 k8s.pod.name web
 k8s.ns.name shop
 k8s.pod.uid $uid
@@ -133,7 +133,7 @@ check_list() {
     for column in POD NAMESPACE; do
         check "ps_has_a_column_$column" grep -qw "$column" <<<"$heading"
     done
-    check "ps_shows_the_pod" grep -Eq "^${main:0:12} .*\bmain\b.*\b(shop/web|web +shop|shop +web)\b" <<<"$(ctl ps)"
+    check "ps_shows_the_pod" grep -Eq "^${main:0:12} .*\bmain\b.*\bweb +shop\b" <<<"$(ctl ps)"
     check_equal "ps_as_json_has_the_pod" '{"namespace":"shop","name":"web"}' \
         "$(ctl ps -o json | jq -c --arg id "$main" '.[] | select(.full_id == $id) | .pod')"
     check_equal "why_names_the_container_of_a_process" "$main" \
@@ -196,7 +196,7 @@ check_lives() {
     check_member "its_pod_is_known_before_it_starts" "$created" .pod.ip "$web_ip"
     cri start "$created"
     check_member "it_starts" "$created" .pid "$(pid_in "$created")"
-    cri update "$created" --memory 83886080
+    cri update --memory 83886080 "$created"
     check_member "update_of_a_limit" "$created" .container.memory_limit 83886080
     short=$(run_in web "$web" short "$image" -- sh -c 'exit 7')
     check_member "an_exit_code" "$short" .exit_code 7
