@@ -21,7 +21,7 @@ pid_of() { docker inspect -f '{{.State.Pid}}' "$1"; }
 # --- before the daemon ---------------------------------------------------------------------------
 docker run -d --name before -l app=old "$image" sleep 1000 >/dev/null
 docker create --name never "$image" true >/dev/null
-printf 'region_dir: %s\ngrace: 3s\nengines:\n  docker:\n    enabled: true\n    sockets: [%s]\n' \
+printf 'region_dir: %s\ngrace: 3s\nengines:\n  docker:\n    enabled: true\n    sockets: [%s]\n  containerd: {enabled: false}\n  cri: {enabled: false}\n' \
     "$region" "$docker_sock" >"$work/config.yaml"
 start_daemon --config "$work/config.yaml"
 check_member "preexisting_containers_are_listed_and_complete" before .complete true
