@@ -37,7 +37,7 @@ state = '$ctd_base/state'
 [plugins.'$1']
   restrict_oom_score_adj = true
   netns_mounts_under_state_dir = true
-$2
+${2:-}
   [plugins.'$1'.cni]
     bin_dir = '/usr/lib/cni'
     conf_dir = '$ctd_base/cni'
