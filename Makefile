@@ -66,7 +66,7 @@ HOST_PKGS   := smartcols jansson
 help:
 	@echo 'deps          install the Debian packages that building and testing need (as root)'
 	@echo 'all           build daemon, CLI, plugin and plugin host into $(BUILD)/'
-	@echo 'demo          show the main job with a real Docker engine (as root)'
+	@echo 'demo          show the main job with a real engine (as root): ENGINE=docker, or cri'
 	@echo 'test          all tests; the last line counts them'
 	@echo 'test-unit, test-engines, test-faults   parts of it'
 	@echo 'bench         the figures, into $(BUILD)/bench.json'
@@ -260,9 +260,11 @@ sanitize:
 
 # --- demo, installation --------------------------------------------------------------------------
 
+ENGINE ?= docker
+
 demo: deps
-	@$(MAKE) --no-print-directory all
-	BUILD="$(abspath $(BUILD))" packaging/demo
+	@$(MAKE) --no-print-directory all $(if $(filter cri,$(ENGINE)),$(BUILD)/cri-client)
+	BUILD="$(abspath $(BUILD))" packaging/demo $(ENGINE)
 
 BINDIR  ?= $(PREFIX)/bin
 SBINDIR ?= $(PREFIX)/sbin

@@ -6,6 +6,7 @@
 
 cri_client=$BUILD/cri-client
 cgroup_parent=/containerd-meta-test-$$
+cni_bin=/usr/lib/cni
 pause_image=registry.test:5000/pause:1
 
 # start_place FOLDER...: network and mount namespaces that live until stop_place; the FOLDERs, where
