@@ -22,6 +22,7 @@ struct oci_host_namespaces {
 /**
  * oci_host_namespaces_read() - look at the namespaces of the host's first process, once
  * @host_root: "" (or "/") on the host, else where it is mounted
+ *
  * Init's, or where they may not be read and there is no other root, this process's own.
  * Return: 0; -ENOENT, -EACCES, … if they can't be read there (@host is usable all the same).
  */
