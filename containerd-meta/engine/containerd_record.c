@@ -192,6 +192,15 @@ static void set_network(struct container *container, struct proto_map labels)
     container_know(container, CMETA_GROUP_NETWORK);
 }
 
+// containerd has no health checks. nerdctl runs some of its own and doesn't tell them whole.
+static void set_health(struct container *container, struct proto_map labels)
+{
+    if (proto_map_get(labels, "nerdctl/healthcheck"))
+        container->content.reason[CMETA_GROUP_HEALTH] = CMETA_REASON_NOT_TOLD;
+    else
+        container_know(container, CMETA_GROUP_HEALTH);
+}
+
 // --- pods ----------------------------------------------------------------------------------------
 
 static struct pod *finish_pod(struct pod *pod, const json_t *details, struct proto_map labels,
@@ -389,7 +398,7 @@ struct container *containerd_record_from_container(const Containerd__Container *
     if (told.is_sandbox)
         told.pod = pod_of(&source, ns, &context->limits);
     set_pod(container, &source, &told);
-    container_know(container, CMETA_GROUP_HEALTH);
+    set_health(container, source.labels);
     container->has_status = true;
     container->status = CMETA_STATE_CREATED;
     if (container_failed(container)) {

@@ -46,11 +46,11 @@ void containerd_record_scope(char *scope, size_t size, const char *id, const cha
  * @ns:    containerd's namespace it is in
  * @facts: filled on success
  *
- * Known then: identity, labels, health (none); security, limits and mounts if there is a spec; pod
- * if it belongs to none (else pod_apply() tells); network from nerdctl's labels if they tell it.
- * Image strings are set as far as the record tells, without the group:
- * containerd_record_add_image() completes it. A pod's sandbox has its own pod folded in already,
- * and CMETA_REASON_POD_SANDBOX for the image.
+ * Known then: identity, labels, health (none, unless nerdctl has a check of its own); security,
+ * limits and mounts if there is a spec; pod if it belongs to none (else pod_apply() tells); network
+ * from nerdctl's labels if they tell it. Image strings are set as far as the record tells, without
+ * the group: containerd_record_add_image() completes it. A pod's sandbox has its own pod folded in
+ * already, and CMETA_REASON_POD_SANDBOX for the image.
  *
  * Name: nerdctl's, else CRI's, else the ID as container.id shows it. CRI's containers have the
  * mounts that were asked for, in CRI's words; others all of the spec's.

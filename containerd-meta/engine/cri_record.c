@@ -353,11 +353,9 @@ static void set_cni(struct pod *pod, const json_t *info)
 {
     const json_t *result = json_object_get(info, "cniResult");
     const char *text = oci_spec_annotation(json_object_get(info, "runtimeSpec"), CRIO "CNIResult");
-    json_auto_t *parsed = NULL;
+    json_auto_t *parsed = text ? json_parse(text, strlen(text)) : NULL;
 
-    if (!json_is_object(result) && text)
-        result = parsed = json_parse(text, strlen(text));
-    pod_set_cni(pod, result);
+    pod_set_cni(pod, json_is_object(result) ? result : parsed);
 }
 
 static void set_network(struct pod *pod, const Cri__PodSandboxStatus *status, const json_t *info)

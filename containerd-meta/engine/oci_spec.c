@@ -17,30 +17,38 @@
 
 // --- the host's namespaces -----------------------------------------------------------------------
 
-int oci_host_namespaces_read(struct oci_host_namespaces *host, const char *host_root)
+static int read_namespaces(struct oci_host_namespaces *host, const char *process)
 {
     struct {
         const char *name;
         uint64_t *inode;
     } namespaces[] = {{"pid", &host->pid}, {"net", &host->network}, {"ipc", &host->ipc}};
-    int r = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(namespaces); i++) {
+        char path[PATH_MAX];
+        struct stat st;
+
+        snprintf(path, sizeof(path), "%s/proc/%s/ns/%s", host->root, process, namespaces[i].name);
+        if (stat(path, &st) < 0)
+            return -errno;
+        host->device = st.st_dev;
+        *namespaces[i].inode = st.st_ino;
+    }
+    return 0;
+}
+
+int oci_host_namespaces_read(struct oci_host_namespaces *host, const char *host_root)
+{
+    int r;
 
     *host = (struct oci_host_namespaces){0};
     host->root = strdup(host_root && strcmp(host_root, "/") != 0 ? host_root : "");
     if (!host->root)
         return -ENOMEM;
-    for (size_t i = 0; i < ARRAY_LEN(namespaces); i++) {
-        char path[PATH_MAX];
-        struct stat st;
-
-        snprintf(path, sizeof(path), "%s/proc/1/ns/%s", host->root, namespaces[i].name);
-        if (stat(path, &st) < 0) {
-            r = -errno;
-            continue;
-        }
-        host->device = st.st_dev;
-        *namespaces[i].inode = st.st_ino;
-    }
+    r = read_namespaces(host, "1");
+    // Init's take CAP_SYS_PTRACE. A daemon that isn't told of another root is on the host itself.
+    if (r == -EACCES && !*host->root)
+        r = read_namespaces(host, "self");
     return r;
 }
 

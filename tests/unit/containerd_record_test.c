@@ -371,8 +371,10 @@ START_TEST(without_a_network_there_is_no_address_and_that_is_known)
         struct containerd_facts facts = {0};
         struct container *c;
 
-        answer_map(&message, labels, "nerdctl/networks", cases[i].networks);
+        answer_map(&message, labels, "nerdctl/networks", cases[i].networks, "nerdctl/healthcheck",
+                   "{}");
         c = of_nerdctl(&message, &facts);
+        ck_assert(!answer_knows(c, CMETA_GROUP_HEALTH)); // a check that we can't tell
         ck_assert_str_eq(answer_text(c, CMETA_STRING_NAME), "656fd054b0d9");
         ck_assert_msg(answer_knows(c, CMETA_GROUP_NETWORK) == cases[i].known, "%s",
                       cases[i].networks);

@@ -234,6 +234,21 @@ START_TEST(the_hosts_namespaces_are_read_below_its_root)
 }
 END_TEST
 
+START_TEST(on_the_host_itself_there_is_always_something_to_compare_with)
+{
+    struct oci_host_namespaces host;
+    uint64_t device;
+
+    ck_assert_int_eq(oci_host_namespaces_read(&host, "/"), 0);
+    ck_assert_str_eq(host.root, "");
+    ck_assert_uint_ne(host.network, 0);
+    ck_assert_uint_ne(host.pid, 0);
+    inode_of("/proc/self/ns/net", &device);
+    ck_assert_uint_eq(host.device, device);
+    oci_host_namespaces_done(&host);
+}
+END_TEST
+
 START_TEST(a_spec_without_namespaces_is_in_all_of_the_hosts)
 {
     struct container *c = applied_text("{\"process\":{\"user\":{\"uid\":1000}},\"linux\":{}}");
@@ -349,6 +364,7 @@ CHECK_MAIN("oci_spec", 20, a_recorded_spec_gives_user_limits_and_mounts,
            a_namespace_whose_path_is_the_hosts_is_the_hosts,
            paths_that_do_not_lead_into_nsfs_are_not_looked_at,
            the_hosts_namespaces_are_read_below_its_root,
+           on_the_host_itself_there_is_always_something_to_compare_with,
            a_spec_without_namespaces_is_in_all_of_the_hosts,
            numbers_beyond_63_bits_do_not_cost_the_spec, members_of_another_type_cost_their_group,
            docker_words_the_mounts_that_it_was_asked_for,
