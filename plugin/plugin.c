@@ -164,7 +164,7 @@ static int make_parts(struct falco_plugin *s)
     if (s->records)
         s->fields = fields_new(&s->config, s->records, &s->metrics);
     if (s->fields)
-        s->containers = containers_table_new(&s->config, s->follower);
+        s->containers = containers_table_new(&s->config, s->follower, records_captured(s->records));
     if (s->containers)
         return 0;
     snprintf(s->error, sizeof(s->error), "out of memory; free some and start again");
@@ -274,7 +274,7 @@ falco_rc plugin_parse_event(struct falco_plugin *s, const struct falco_event_inp
 {
     struct table_access access = {in->reader_ext, in->writer_ext};
 
-    records_parse(s->records, &access, event->evt);
+    records_parse(s->records, &access, event);
     return FALCO_RC_SUCCESS;
 }
 
