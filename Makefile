@@ -42,7 +42,8 @@ DAEMON_SRC := $(filter-out containerd-meta/main.c,$(wildcard containerd-meta/*.c
 PROTO_SRC  := $(patsubst containerd-meta/proto/%.proto,$(BUILD)/proto/%.pb-c.c,$(wildcard containerd-meta/proto/*.proto))
 CTL_SRC    := $(wildcard containerd-meta/ctl/*.c)
 # What the plugin takes from shm/: the reader's side only.
-PLUGIN_SHM := $(addprefix shm/,container_id.c key.c reader.c record_view.c record_names.c region.c follow.c)
+PLUGIN_SHM := $(addprefix shm/,container_id.c key.c reader.c record_view.c record_names.c record_decode.c \
+              region.c follow.c)
 PLUGIN_SRC := $(wildcard plugin/*.c)
 HOST_SRC   := $(wildcard tests/host/*.c)
 FAKE_SRC   := $(filter-out %_main.c,$(wildcard tests/fake/*.c))

@@ -452,6 +452,7 @@ static void resolve_from_id(struct records *r, const struct table_access *access
     cmeta_handle handle = 0;
     uint64_t ref;
 
+    metrics_count(r->metrics, METRIC_LOOKUPS_REPEATED);
     be_container(&r->subject, threads_id(&r->threads, access, entry));
     if (region)
         found = cmeta_reader_find(region, r->subject.id, strlen(r->subject.id), &handle);
@@ -501,6 +502,21 @@ static void resolve(struct records *r, const struct table_access *access, int64_
     threads_put(&r->threads, access, entry);
 }
 
+// What became of it, by reason.
+static void count_lookup(struct records *r)
+{
+    static const uint8_t counters[] = {
+        [SUBJECT_NONE] = METRIC_LOOKUPS_NO_THREAD, [SUBJECT_UNSURE] = METRIC_LOOKUPS_UNSURE,
+        [SUBJECT_HOST] = METRIC_LOOKUPS_HOST,      [SUBJECT_CONTAINER] = METRIC_LOOKUPS_ABSENT,
+        [SUBJECT_RECORD] = METRIC_LOOKUPS_HIT,     [SUBJECT_STATIC] = METRIC_LOOKUPS_HIT};
+    enum metric which = counters[r->subject.kind];
+
+    if (which == METRIC_LOOKUPS_ABSENT && !records_region(r))
+        which = METRIC_LOOKUPS_NO_REGION;
+    metrics_count(r->metrics, METRIC_LOOKUPS);
+    metrics_count(r->metrics, which);
+}
+
 const struct subject *records_resolve(struct records *r, const struct table_access *access,
                                       const struct falco_event_input *in)
 {
@@ -515,6 +531,7 @@ const struct subject *records_resolve(struct records *r, const struct table_acce
     r->ts = event->ts;
     r->tid = event->tid;
     resolve(r, access, (int64_t)event->tid);
+    count_lookup(r);
     return &r->subject;
 }
 
