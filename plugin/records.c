@@ -75,6 +75,11 @@ void records_forget(struct records *r)
     capture_forget(r->capture);
 }
 
+const struct cmeta_region *records_region(const struct records *r)
+{
+    return follower_region(r->shared);
+}
+
 const struct capture_store *records_captured(const struct records *r)
 {
     return r->lookup.captured;
@@ -296,7 +301,7 @@ static void write_answers(struct records *r, const struct table_access *access)
 // A live run knows the region only: what comes back there has been told by ourselves.
 static bool is_live(const struct records *r)
 {
-    return follower_is_running(r->follower) && follower_region(r->shared);
+    return follower_is_running(r->follower) && records_region(r);
 }
 
 static void begin_writing(struct records *r, const struct table_access *access)
@@ -484,6 +489,7 @@ static void resolve_from_id(struct records *r, const struct table_access *access
     cmeta_handle handle = 0;
     uint64_t ref;
 
+    metrics_count(r->metrics, METRIC_LOOKUPS_REPEATED);
     be_container(&r->subject, threads_id(&r->threads, access, entry));
     found = lookup_id(&r->lookup, r->subject.id, strlen(r->subject.id), &handle);
     if (found == CMETA_AMBIGUOUS) {
@@ -556,6 +562,21 @@ static void resolve(struct records *r, const struct table_access *access,
     threads_put(&r->threads, access, entry);
 }
 
+// What became of it, by reason.
+static void count_lookup(struct records *r)
+{
+    static const uint8_t counters[] = {
+        [SUBJECT_NONE] = METRIC_LOOKUPS_NO_THREAD, [SUBJECT_UNSURE] = METRIC_LOOKUPS_UNSURE,
+        [SUBJECT_HOST] = METRIC_LOOKUPS_HOST,      [SUBJECT_CONTAINER] = METRIC_LOOKUPS_ABSENT,
+        [SUBJECT_RECORD] = METRIC_LOOKUPS_HIT,     [SUBJECT_STATIC] = METRIC_LOOKUPS_HIT};
+    enum metric which = counters[r->subject.kind];
+
+    if (which == METRIC_LOOKUPS_ABSENT && !records_region(r))
+        which = METRIC_LOOKUPS_NO_REGION;
+    metrics_count(r->metrics, METRIC_LOOKUPS);
+    metrics_count(r->metrics, which);
+}
+
 const struct subject *records_resolve(struct records *r, const struct table_access *access,
                                       const struct falco_event_input *in)
 {
@@ -570,6 +591,7 @@ const struct subject *records_resolve(struct records *r, const struct table_acce
     r->ts = event->ts;
     r->tid = event->tid;
     resolve(r, access, in);
+    count_lookup(r);
     return &r->subject;
 }
 

@@ -85,6 +85,8 @@ enum thread_category records_category(struct records *records, const struct tabl
 uint64_t records_pidns_start(struct records *records, const struct table_access *access,
                              const struct falco_event *event);
 
+// The region in use, or NULL.
+const struct cmeta_region *records_region(const struct records *records);
 // What the capture being read has told; lives as long as the records.
 const struct capture_store *records_captured(const struct records *records);
 
