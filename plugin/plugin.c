@@ -228,7 +228,7 @@ const struct falco_metric *plugin_get_metrics(struct falco_plugin *s, uint32_t *
 
 static void stop(struct falco_plugin *s)
 {
-    records_forget(s->records);
+    records_end(s->records);
     follower_stop(s->follower);
 }
 

@@ -72,6 +72,11 @@ void records_forget(struct records *r)
 {
     r->resolved = false;
     late_clear(&r->late);
+}
+
+void records_end(struct records *r)
+{
+    records_forget(r);
     capture_forget(r->capture);
 }
 
@@ -306,7 +311,8 @@ static bool is_live(const struct records *r)
 
 static void begin_writing(struct records *r, const struct table_access *access)
 {
-    if (follower_update(r->follower, r->shared) && is_live(r))
+    follower_update(r->follower, r->shared);
+    if (capture_store_count(r->lookup.captured) && is_live(r))
         capture_forget(r->capture);
     r->resolved = false;
     if (r->late.used)

@@ -48,6 +48,8 @@ int records_bind(struct records *records, const struct falco_init_input *in, cha
 
 // Before the region is taken away: no view or late answer of it is used again.
 void records_forget(struct records *records);
+// The capture is over: what it told is forgotten as well.
+void records_end(struct records *records);
 
 // Resolves all threads that stand when a capture begins.
 void records_scan(struct records *records, const struct table_access *access);

@@ -660,6 +660,140 @@ START_TEST(table_of_containers_has_those_of_the_capture)
 }
 END_TEST
 
+// --- what our own captures carry -----------------------------------------------------------------
+
+// All fields, as a live capture has them now and as the replay of its dump has them.
+static void expect_same(struct host *live, struct host *replay, int64_t tid)
+{
+    const struct plugin *p = host_plugin(live);
+
+    for (size_t i = 0; i < p->n_fields; i++) {
+        const char *args[] = {NULL, NULL}, *text;
+
+        if (p->fields[i].arg_required) {
+            args[0] = p->fields[i].arg_index ? "0" : "app";
+            args[1] = p->fields[i].arg_index ? "/srv/*" : "tier";
+        }
+        for (unsigned a = 0; a < 2; a++) {
+            char field[96], *expected;
+
+            snprintf(field, sizeof(field), args[a] ? "%s[%s]" : "%s", p->fields[i].name, args[a]);
+            host_event(live, event_any((uint64_t)tid, 5000));
+            host_event(replay, event_any((uint64_t)tid, 5000));
+            text = host_text(live, field);
+            expected = text ? strdup(text) : NULL;
+            bed_expect(replay, field, expected);
+            free(expected);
+        }
+    }
+}
+
+// Of every sort: complete, with nothing, half known, in a pod, with probes.
+static void put_sorts(struct bed *bed)
+{
+    static const struct cmeta_label labels[] = {{CMETA_STR("tier"), CMETA_STR("front")},
+                                                {CMETA_STR("app"), CMETA_STR("")},
+                                                {CMETA_STR("k\"\\"), CMETA_STR("\x01\xc3\xa9")}};
+    static const struct cmeta_str args[] = {CMETA_STR("-x"), CMETA_STR("")};
+    struct cmeta_container content;
+
+    sample_content(3, 0, &content);
+    bed_put(bed, 3, &content);
+    content = (struct cmeta_container){.known = CMETA_GROUPS_ALL};
+    bed_put(bed, 4, &content);
+    sample_content(5, 0, &content);
+    content.known = CMETA_GROUP_BIT(CMETA_GROUP_IDENTITY) | CMETA_GROUP_BIT(CMETA_GROUP_MOUNTS);
+    content.reason[CMETA_GROUP_SECURITY] = CMETA_REASON_NOT_YET;
+    bed_put(bed, 5, &content);
+    sample_content(6, 0, &content);
+    content.type = CMETA_TYPE_CRIO;
+    content.flags = CMETA_FLAG_HOST_PID | CMETA_FLAG_HOST_NETWORK | CMETA_FLAG_HOST_IPC;
+    content.strings[CMETA_STRING_POD_NAME] = CMETA_STR("web-0");
+    content.strings[CMETA_STRING_POD_NAMESPACE] = CMETA_STR("prod");
+    content.strings[CMETA_STRING_POD_UID] = CMETA_STR("5f0e");
+    content.strings[CMETA_STRING_POD_SANDBOX_ID] = CMETA_STR("0123456789abcdef");
+    content.strings[CMETA_STRING_POD_IP] = CMETA_STR("10.4.0.8");
+    content.strings[CMETA_STRING_POD_CNI_JSON] = CMETA_STR("{\"cni\":2}");
+    content.strings[CMETA_STRING_CNI_JSON] = CMETA_STR("{\"cni\":1}");
+    content.pod_labels = labels;
+    content.pod_labels_count = 3;
+    content.probes[CMETA_PROBE_HEALTHCHECK] =
+        (struct cmeta_probe){CMETA_STR("/bin/check"), args, 2};
+    content.probes[CMETA_PROBE_READINESS] = (struct cmeta_probe){.exe = CMETA_STR("/ready")};
+    bed_put(bed, 6, &content);
+}
+
+START_TEST(dump_of_a_live_capture_replays_with_equal_values)
+{
+    struct bed bed;
+    struct host *replay;
+
+    bed_make(&bed);
+    put_sorts(&bed);
+    bed.host = bed_host(&bed, NULL);
+    replay = bed_host(&bed, NULL);
+    for (unsigned n = 3; n < 8; n++) { // there is no sample 7
+        host_thread_add(bed.host, n, n, "sh", bed_rows(n));
+        host_thread_add(replay, n, n, "sh", bed_rows(n));
+    }
+    ck_assert_int_eq(host_open_live(bed.host), 0);
+    ck_assert_int_eq(host_dump(bed.host, replay), 4);
+    ck_assert_int_eq(host_open_savefile(replay), 0);
+    bed_expect_of(replay, 3, "container.name", "container-3");
+    for (unsigned n = 3; n < 8; n++)
+        expect_same(bed.host, replay, n);
+    bed_end(replay);
+    bed_close(&bed);
+}
+END_TEST
+
+// A capture carries the events of the run as well; they alone are enough.
+START_TEST(events_of_a_live_capture_replay_with_equal_values)
+{
+    struct bed bed;
+    struct host *replay;
+    struct falco_event *e;
+    unsigned heard = 0;
+
+    bed_make(&bed);
+    bed.host = bed_host(&bed, NULL);
+    replay = bed_host(&bed, NULL);
+    ck_assert_int_eq(host_open_live(bed.host), 0);
+    ck_assert_int_eq(host_open_savefile(replay), 0);
+    put_sorts(&bed);
+    while (heard < 4) { // the incomplete one after two seconds
+        async_queue_wait(host_instance(bed.host)->async, 100);
+        while ((e = async_queue_pop(host_instance(bed.host)->async)) != NULL) {
+            host_event(replay, e);
+            bed_tick(bed.host);
+            heard++;
+        }
+    }
+    for (unsigned n = 3; n < 7; n++) {
+        bed_exec(bed.host, n, bed_path(n));
+        bed_exec(replay, n, bed_path(n));
+        expect_same(bed.host, replay, n);
+    }
+    bed_end(replay);
+    bed_close(&bed);
+}
+END_TEST
+
+START_TEST(dump_during_a_replay_forgets_nothing)
+{
+    struct bed bed;
+    struct host *h = open_replay(&bed, NULL), *other = bed_host(&bed, NULL);
+
+    tell(h, BASIC);
+    start(&bed);
+    ck_assert_int_ge(host_dump(h, other), 0);
+    bed_exec(h, 50, DOCKER(HEX));
+    bed_expect(h, "container.name", "web");
+    bed_end(other);
+    bed_close(&bed);
+}
+END_TEST
+
 CHECK_MAIN("plugin_replay", 60, initial_state_gives_the_captures_threads_their_metadata,
            container_that_is_told_of_later_is_found_then, newer_document_replaces_the_older_one,
            legacy_events_of_all_three_kinds_are_read, document_of_an_old_capture_is_read,
@@ -676,4 +810,6 @@ CHECK_MAIN("plugin_replay", 60, initial_state_gives_the_captures_threads_their_m
            document_larger_than_a_record_keeps_what_fits,
            memory_of_a_replay_is_bounded_and_the_newest_stay, bytes_of_a_replay_are_bounded_too,
            second_capture_knows_nothing_of_the_first, region_comes_before_the_capture_when_told_to,
-           table_of_containers_has_those_of_the_capture)
+           table_of_containers_has_those_of_the_capture,
+           dump_of_a_live_capture_replays_with_equal_values,
+           events_of_a_live_capture_replay_with_equal_values, dump_during_a_replay_forgets_nothing)
