@@ -292,7 +292,7 @@ static enum outcome take_record(struct known *known, engine_stamp asked,
     if (known->state || sink_knows(known))
         (*container)->has_status = false; // more was heard than that it was created
     if (facts->is_sandbox)
-        take_pod(known, containerd_record_pod(record, known->key, &known->fetch->context));
+        take_pod(known, TAKE(facts->pod));
     has_pod = known->is_docker || fold_pod(known, *container, facts);
     has_image = known->is_docker || add_image(known, *container, facts);
     observe(known, asked, *container);
