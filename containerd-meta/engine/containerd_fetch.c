@@ -733,8 +733,10 @@ struct containerd_fetch *containerd_fetch_free(struct containerd_fetch *fetch)
         return NULL;
     if (fetch->queue)
         ask_queue_close(fetch->queue);
-    while (!LIST_EMPTY(&fetch->all))
-        forget(LIST_FIRST(&fetch->all));
+    for (struct known *known = LIST_FIRST(&fetch->all), *next; known; known = next) {
+        next = LIST_NEXT(known, all);
+        forget(known);
+    }
     containerd_hints_free(fetch->hints);
     ask_queue_free(fetch->queue);
     containerd_images_free(fetch->images);

@@ -534,8 +534,10 @@ struct cri_fetch *cri_fetch_free(struct cri_fetch *fetch)
         return NULL;
     if (fetch->queue)
         ask_queue_close(fetch->queue);
-    while (!LIST_EMPTY(&fetch->all))
-        forget(LIST_FIRST(&fetch->all));
+    for (struct known *known = LIST_FIRST(&fetch->all), *next; known; known = next) {
+        next = LIST_NEXT(known, all);
+        forget(known);
+    }
     ask_queue_free(fetch->queue);
     cri_images_free(fetch->images);
     oci_host_namespaces_done(&fetch->host_namespaces);

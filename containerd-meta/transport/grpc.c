@@ -682,8 +682,10 @@ static void stop(struct rpc *rpc)
     while (rpc->pending > 0) // all is cancelled: they come back at once
         pthread_cond_wait(&rpc->drained, &rpc->lock);
     pthread_mutex_unlock(&rpc->lock);
-    while (!LIST_EMPTY(&rpc->orphans))
-        free_call(LIST_FIRST(&rpc->orphans));
+    for (struct rpc_call *call = LIST_FIRST(&rpc->orphans), *next; call; call = next) {
+        next = LIST_NEXT(call, all);
+        free_call(call);
+    }
     grpc_completion_queue_shutdown(rpc->queue);
     pthread_join(rpc->thread, NULL);
     grpc_completion_queue_destroy(rpc->queue);
@@ -694,8 +696,10 @@ struct rpc *rpc_free(struct rpc *rpc)
 {
     if (!rpc)
         return NULL;
-    while (!LIST_EMPTY(&rpc->channels))
-        rpc_channel_close(LIST_FIRST(&rpc->channels));
+    for (struct rpc_channel *channel = LIST_FIRST(&rpc->channels), *next; channel; channel = next) {
+        next = LIST_NEXT(channel, all);
+        rpc_channel_close(channel);
+    }
     if (rpc->started)
         stop(rpc);
     sd_event_source_disable_unref(rpc->wake);
