@@ -55,6 +55,12 @@
       "event thread: such threads that couldn't be asked for, because too many were")            \
     X(RESOLVED_LATE, "threads_resolved_late", MONOTONIC,                                         \
       "event thread: threads first resolved when a field was wanted, or by way of /proc")        \
+    X(CAPTURED, "captured_containers", NON_MONOTONIC,                                            \
+      "event thread: containers that the capture being read has told of; 0 in live ones")        \
+    X(CAPTURED_EVICTED, "captured_evicted", MONOTONIC,                                           \
+      "event thread: of those, the ones dropped for others at the limit of memory")              \
+    X(CAPTURE_REFUSED, "capture_events_refused", MONOTONIC,                                      \
+      "event thread: container events of a capture without sound JSON or without an ID")         \
     X(VALUES_DROPPED, "values_dropped", MONOTONIC,                                               \
       "event thread: values that didn't fit into the buffer of one call")                        \
     X(EVENTS_EMITTED, "events_emitted", MONOTONIC,                                               \

@@ -167,7 +167,7 @@ static int make_parts(struct falco_plugin *s)
     if (s->records)
         s->fields = fields_new(&s->config, s->records, &s->metrics);
     if (s->fields)
-        s->containers = containers_table_new(&s->config, s->follower);
+        s->containers = containers_table_new(&s->config, s->follower, records_captured(s->records));
     if (s->containers)
         return 0;
     snprintf(s->error, sizeof(s->error), "out of memory; free some and start again");
@@ -227,7 +227,7 @@ const struct falco_metric *plugin_get_metrics(struct falco_plugin *s, uint32_t *
 
 static void stop(struct falco_plugin *s)
 {
-    records_forget(s->records);
+    records_end(s->records);
     follower_stop(s->follower);
 }
 
@@ -300,7 +300,7 @@ falco_rc plugin_parse_event(struct falco_plugin *s, const struct falco_event_inp
 
     if (event->evt->type == FALCO_EVENT_ASYNC && follower_is_running(s->follower))
         follower_acknowledge(s->follower, event->evt);
-    records_parse(s->records, &access, event->evt);
+    records_parse(s->records, &access, event);
     return FALCO_RC_SUCCESS;
 }
 
