@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Container events: which are told, when, what is in them, and how many are under way.
+#include "support/leap.h"
 #include "support/plugin_ear.h"
 
 #include "containerd-meta/cleanup.h"
@@ -11,27 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #define LOG_ENTRIES 8192u // at least those of the region's log
-
-// The plugin's clock is this program's: time passes when a test wants it to.
-static atomic_ulong leap_ns;
-
-__attribute__((visibility("default"))) int clock_gettime(clockid_t clock, struct timespec *t)
-{
-    uint64_t now;
-    int r = (int)syscall(SYS_clock_gettime, clock, t);
-
-    if (r != 0 || clock != CLOCK_MONOTONIC)
-        return r;
-    now = (uint64_t)t->tv_sec * 1000000000u + (uint64_t)t->tv_nsec + atomic_load(&leap_ns);
-    t->tv_sec = (time_t)(now / 1000000000u);
-    t->tv_nsec = (long)(now % 1000000000u);
-    return 0;
-}
 
 static uint64_t realtime_ns(void)
 {
@@ -146,7 +130,7 @@ START_TEST(incomplete_record_is_told_after_two_seconds_with_its_reason_and_again
     bed_put(&bed, 3, &content);
     put(&bed, 4, 0);
     expect(&bed, "container", 4); // it doesn't keep others waiting
-    atomic_fetch_add(&leap_ns, 2000000000u);
+    LEAP_SECONDS(2);
     told = ear_expect(bed.host, "container", 3);
     ck_assert_str_eq(
         json_string_value(json_object_get(json_object_get(told.doc, "unknown"), "mounts")),
@@ -176,7 +160,7 @@ START_TEST(record_completed_in_time_is_told_once)
     expect(&bed, "container", 4);
     put(&bed, 3, 0);
     expect(&bed, "container", 3);
-    atomic_fetch_add(&leap_ns, 3000000000u);
+    LEAP_SECONDS(3);
     ear_expect_nothing_before(&bed, 5);
     bed_close(&bed);
 }
@@ -315,7 +299,7 @@ START_TEST(host_that_returns_nothing_does_not_stop_the_stream)
         heard++;
     }
     ck_assert_uint_eq(heard, 256);
-    atomic_fetch_add(&leap_ns, 10000000000u);
+    LEAP_SECONDS(10);
     bed_wait_metric(bed.host, "events_unacknowledged", 256);
     for (; heard < 300; heard++) {
         ear_hear(bed.host, &told);
@@ -335,7 +319,7 @@ START_TEST(events_that_come_back_late_are_no_credit_beyond_what_is_there)
     for (unsigned n = 0; n < 1000; n++)
         put(&bed, n, 0);
     bed_wait_metric(bed.host, "events_emitted", 256);
-    atomic_fetch_add(&leap_ns, 10000000000u);
+    LEAP_SECONDS(10);
     bed_wait_metric(bed.host, "events_emitted", 512); // 256 of them given up
     for (unsigned i = 0; i < 256; i++) {
         ear_hear(bed.host, &told);
@@ -347,7 +331,7 @@ START_TEST(events_that_come_back_late_are_no_credit_beyond_what_is_there)
         if (ear_steal(bed.host, &told))
             ear_clear(&told);
     }
-    atomic_fetch_add(&leap_ns, 10000000000u);
+    LEAP_SECONDS(10);
     for (unsigned i = 512; i < 1000; i++) {
         ear_hear(bed.host, &told);
         ear_clear(&told);
