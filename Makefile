@@ -248,10 +248,17 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_LIB_SRC) $(PROTO_SRC)
 	clang $(CPPFLAGS) $(CSTD) -O1 -g -fsanitize=fuzzer,address,undefined $(call pc,cflags,$(DAEMON_PKGS)) \
 		-o $@ $^ $(call pc,libs,$(DAEMON_PKGS)) $(GRPC_LIBS) -lpthread
 
+# The plugin and its host in one program: its functions must be found in it.
+$(BUILD)/fuzz/plugin_%_fuzz: tests/fuzz/plugin_%_fuzz.c $(PLUGIN_SRC) $(SHM_SRC) $(HOST_SRC)
+	@mkdir -p $(@D)
+	clang $(CPPFLAGS) $(CSTD) -O1 -g -fsanitize=fuzzer,address,undefined $(call pc,cflags,$(HOST_PKGS)) -rdynamic \
+		-o $@ $(filter-out plugin/stdio_wrap.c tests/host/main.c,$^) $(call pc,libs,$(HOST_PKGS)) -ldl -lpthread
+
+# New inputs go to the first folder; those of tests/fuzz/corpus are where a target begins.
 fuzz: $(FUZZ_BIN)
-	@for target in $(FUZZ_BIN); do mkdir -p $(BUILD)/corpus/$$(basename $$target); \
-		echo "== $$(basename $$target)"; \
-		$$target -max_total_time=$(FUZZ_SECONDS) -print_final_stats=0 $(BUILD)/corpus/$$(basename $$target) || exit 1; done
+	@for target in $(FUZZ_BIN); do name=$$(basename $$target); mkdir -p $(BUILD)/corpus/$$name; \
+		seeds=tests/fuzz/corpus/$$name; test -d $$seeds || seeds=; echo "== $$name"; \
+		$$target -max_total_time=$(FUZZ_SECONDS) -print_final_stats=0 $(BUILD)/corpus/$$name $$seeds || exit 1; done
 
 sanitize:
 	$(MAKE) BUILD=$(BUILD)/asan SANITIZE=address,undefined test-unit
