@@ -433,12 +433,22 @@ static void listed(struct known *known, engine_stamp asked, int32_t state)
 void cri_fetch_pod(struct cri_fetch *fetch, engine_stamp asked, const Cri__PodSandbox *pod)
 {
     struct known *known = find_or_add(fetch, pod->id);
+    struct pod *told = NULL;
+    CLEANUP(container_freep)
+    struct container *container = NULL;
 
     if (!known) {
         fetch->sink->count(fetch->sink, 0, 0, 0, 1);
         return;
     }
     known->is_pod = true;
+    if (!known->observed) { // or a complete list would end what an earlier daemon left of it
+        told = cri_record_pod_from_list(pod, fetch->type, &fetch->context);
+        container = told ? pod_to_container(told) : NULL;
+        pod_free(told);
+        if (container)
+            fetch->sink->observe(fetch->sink, asked, container);
+    }
     listed(known, asked, pod->state);
 }
 
