@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -108,7 +109,9 @@ static void *live(void *argument)
     struct life *life = argument;
     struct bed bed;
 
+    pthread_mutex_lock(&samples_lock);
     bed_open(&bed, NULL);
+    pthread_mutex_unlock(&samples_lock);
     host_probe_start(bed.host);
     for (unsigned n = 0; n < 200; n++) {
         char tag[16];
@@ -202,17 +205,19 @@ START_TEST(library_comes_and_goes_ten_thousand_times_and_leaves_nothing)
 {
     struct bed bed;
     struct footprint before, after;
+    unsigned threads;
 
     bed_make(&bed);
     ck_assert_int_eq(sample_put(bed.writer, 3, 0), CMETA_PUT_CREATED);
     for (unsigned i = 0; i < 20; i++) // so that what is made once is there
         live_once(&bed);
-    bed_wait_threads(1);
+    threads = bed_threads(); // a sanitizer has one of its own, and one may be about to end
     before = measure(&bed);
     for (unsigned i = 0; i < ROUNDS; i++) {
         live_once(&bed);
     }
-    bed_wait_threads(1);
+    while (bed_threads() > threads) // one that was joined is listed a moment longer
+        sched_yield();
     after = measure(&bed);
     ck_assert_uint_eq(after.descriptors, before.descriptors);
     ck_assert_uint_eq(after.mappings, before.mappings);
