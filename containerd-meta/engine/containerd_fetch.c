@@ -26,7 +26,8 @@ struct known {
     struct ask ask;
     LIST_ENTRY(known) all;
     struct containerd_fetch *fetch;
-    unsigned wants;
+    unsigned wants;  // still to be asked
+    unsigned asking; // the one under way: who wants it again meanwhile has it asked again
     struct rpc_call *call;
     engine_stamp asked;
     bool observed;            // the sink has been told its record
@@ -135,6 +136,14 @@ static void forget(struct known *known)
     pod_free(known->pod);
     free(known->sandbox_id);
     free(known);
+}
+
+// What is under way comes to nothing.
+static void drop_question(struct known *known)
+{
+    drop_answer(known);
+    known->wants |= known->asking;
+    known->asking = 0;
 }
 
 static void want(struct known *known, unsigned what)
@@ -340,7 +349,7 @@ static void try_later(struct known *known, const char *text)
     struct containerd_fetch *fetch = known->fetch;
     bool observed = known->observed;
 
-    drop_answer(known);
+    drop_question(known);
     fetch->sink->count(fetch->sink, 0, 1, 0, 0);
     if (ask_failed(fetch->queue, &known->ask))
         observed = true; // it will be told yet
@@ -396,7 +405,6 @@ static void on_image(void *userdata, const struct rpc_response *response)
     if (add_image(known, known->answer, &known->facts))
         observe(known, known->asked, known->answer);
     known->lacks = !(known->answer->content.known & CMETA_GROUP_BIT(CMETA_GROUP_POD));
-    known->wants &= ~(unsigned)WANT_RECORD;
     go_on(known);
 }
 
@@ -436,7 +444,6 @@ static void on_store(void *userdata, const struct rpc_response *response)
         container = pod_to_container(known->pod);
     if (container)
         observe(known, known->asked, container);
-    known->wants &= ~(unsigned)WANT_RECORD;
     go_on(known);
 }
 
@@ -492,7 +499,6 @@ static void on_record(void *userdata, const struct rpc_response *response)
         ask_image(known);
         return;
     }
-    known->wants &= ~(unsigned)WANT_RECORD;
     go_on(known);
 }
 
@@ -532,7 +538,6 @@ static void on_status(void *userdata, const struct rpc_response *response)
     }
     if (answer)
         cri__container_status_response__free_unpacked(answer, NULL);
-    known->wants &= ~(unsigned)WANT_STATUS;
     go_on(known);
 }
 
@@ -542,18 +547,21 @@ static void ask_status(struct known *known)
 
     message.container_id = (char *)(uintptr_t)known->id;
     if (known->fetch->no_cri ||
-        call(known, "/runtime.v1.RuntimeService/ContainerStatus", &message.base, on_status) < 0) {
-        known->wants &= ~(unsigned)WANT_STATUS;
+        call(known, "/runtime.v1.RuntimeService/ContainerStatus", &message.base, on_status) < 0)
         go_on(known);
-    }
 }
 
 static void go_on(struct known *known)
 {
     drop_answer(known);
-    if (known->wants & WANT_RECORD && !known->ask.again)
+    // Another record first, if one is wanted since this one was asked for.
+    known->asking = known->ask.again             ? 0
+                    : known->wants & WANT_RECORD ? WANT_RECORD
+                                                 : known->wants & WANT_STATUS;
+    known->wants &= ~known->asking;
+    if (known->asking == WANT_RECORD)
         ask_record(known);
-    else if (known->wants & WANT_STATUS && !known->ask.again)
+    else if (known->asking == WANT_STATUS)
         ask_status(known);
     else
         ask_done(known->fetch->queue, &known->ask);
@@ -759,7 +767,7 @@ void containerd_fetch_close(struct containerd_fetch *fetch)
     containerd_hints_close(fetch->hints);
     LIST_FOREACH (known, &fetch->all, all)
         if (known->ask.phase == ASK_ASKED) {
-            drop_answer(known);
+            drop_question(known);
             ask_requeue(fetch->queue, &known->ask);
         }
     containerd_images_clear(fetch->images); // names may mean other images by then
