@@ -30,12 +30,13 @@ struct known {
     unsigned asking; // the one under way: who wants it again meanwhile has it asked again
     struct rpc_call *call;
     engine_stamp asked;
-    bool observed;            // the sink has been told its record
-    bool lacks;               // its pod or its image wasn't known then
-    bool is_docker, is_cri;   // whose record it is
-    bool asked_for_status;    // of the CRI, once
-    uint32_t listed, tasked;  // generations of the last lists that named it
-    uint32_t state;           // CMETA_STATE_* as heard last
+    bool observed;                 // the sink has been told its record
+    bool lacks;                    // its pod or its image wasn't known then
+    bool is_docker, is_cri;        // whose record it is
+    bool asked_for_status;         // of the CRI, once
+    uint32_t listed, tasked;       // generations of the last lists that named it
+    struct containerd_state heard; // of its task, as of `heard_at`; word 0: nothing
+    engine_stamp heard_at;
     int64_t updated_ns;       // of the record that was told
     int64_t started_ns;       // 0 unknown
     struct pod *pod;          // it is this pod's sandbox
@@ -97,6 +98,11 @@ static struct known *find(const struct containerd_fetch *fetch, const char *ns, 
 
     free(probe);
     return node ? *(struct known **)node : NULL;
+}
+
+static uint32_t state_of(const struct known *known)
+{
+    return CMETA_STATUS_STATE(known->heard.word);
 }
 
 static struct known *find_or_add(struct containerd_fetch *fetch, const char *ns, const char *id)
@@ -182,6 +188,21 @@ static void tell_status(const struct known *known, engine_stamp asked, uint32_t 
 
     sink->status(sink, asked, known->id, strlen(known->id), scope.text, word, mask, pid,
                  finished_ns);
+}
+
+// As tell_status(). Kept as well: it may come before the record that makes it a container's.
+static void tell_heard(struct known *known, engine_stamp asked, uint32_t word, uint32_t mask,
+                       int64_t pid, int64_t finished_ns)
+{
+    if (asked < known->heard_at)
+        return;
+    known->heard_at = asked;
+    known->heard.word = (known->heard.word & ~mask) | (word & mask);
+    if (pid >= 0)
+        known->heard.pid = (uint32_t)pid;
+    if (finished_ns >= 0)
+        known->heard.finished_ns = finished_ns;
+    tell_status(known, asked, word, mask, pid, finished_ns);
 }
 
 static void tell_gone(const struct known *known, engine_stamp asked)
@@ -298,8 +319,10 @@ static enum outcome take_record(struct known *known, engine_stamp asked,
     known->is_cri = facts->is_cri;
     if (known->started_ns)
         (*container)->content.started_ns = known->started_ns;
-    if (known->state || sink_knows(known))
-        (*container)->has_status = false; // more was heard than that it was created
+    if (sink_knows(known))
+        (*container)->has_status = false; // more was told than that it was created
+    else if (known->heard.word)
+        containerd_record_set_state(*container, &known->heard);
     if (facts->is_sandbox)
         take_pod(known, TAKE(facts->pod));
     has_pod = known->is_docker || fold_pod(known, *container, facts);
@@ -531,9 +554,11 @@ static void on_status(void *userdata, const struct rpc_response *response)
     if (container) {
         container->content.known &= CMETA_GROUP_BIT(CMETA_GROUP_IDENTITY);
         known->started_ns = container->content.started_ns;
-        known->state = CMETA_STATUS_STATE(container->status);
-        if (known->state == CMETA_STATE_RUNNING)
+        if (CMETA_STATUS_STATE(container->status) == CMETA_STATE_RUNNING)
             container->has_status = false; // the task told more
+        else if (known->asked >= known->heard_at)
+            known->heard = (struct containerd_state){container->status, container->pid,
+                                                     container->finished_ns};
         observe(known, known->asked, container);
     }
     if (answer)
@@ -613,9 +638,7 @@ void containerd_fetch_task(struct containerd_fetch *fetch, const char *ns, engin
     if (!known || (*task->id && strcmp(task->id, id) != 0))
         return;
     known->tasked = fetch->generation;
-    known->state = CMETA_STATUS_STATE(state.word);
-    tell_status(known, asked, state.word, 0xffu | 0xffu << 16 | CMETA_STATUS_HAS_EXIT, state.pid,
-                state.finished_ns);
+    tell_heard(known, asked, state.word, CONTAINERD_FETCH_WHOLE_WORD, state.pid, state.finished_ns);
     if (known->is_cri && !known->pod && !known->started_ns && !known->asked_for_status) {
         known->asked_for_status = true;
         want(known, WANT_STATUS);
@@ -625,18 +648,18 @@ void containerd_fetch_task(struct containerd_fetch *fetch, const char *ns, engin
 // No task: created and not started yet, or ended.
 static void tell_without_task(struct known *known, engine_stamp asked)
 {
-    bool has_run = known->state > CMETA_STATE_CREATED && known->state < CMETA_STATE_EXITED;
+    uint32_t state = state_of(known);
+    bool has_run = state > CMETA_STATE_CREATED && state < CMETA_STATE_EXITED;
 
-    if (known->state == CMETA_STATE_EXITED)
+    if (state == CMETA_STATE_EXITED)
         return;
     if (known->is_cri && !known->pod && !known->fetch->no_cri) {
         want(known, WANT_STATUS);
         return;
     }
-    if (!known->state || has_run) {
-        known->state = has_run || known->pod ? CMETA_STATE_EXITED : CMETA_STATE_CREATED;
-        tell_status(known, asked, known->state, 0xffu, 0, -1);
-    }
+    if (!state || has_run)
+        tell_heard(known, asked, has_run || known->pod ? CMETA_STATE_EXITED : CMETA_STATE_CREATED,
+                   0xffu, 0, -1);
 }
 
 void containerd_fetch_tasks_end(struct containerd_fetch *fetch, const char *ns, engine_stamp asked)
@@ -667,8 +690,7 @@ void containerd_fetch_state(struct containerd_fetch *fetch, const char *ns, cons
 
     if (!known || known->is_docker) // Docker says it better
         return;
-    known->state = CMETA_STATUS_STATE(word);
-    tell_status(known, fetch->sink->stamp(fetch->sink), word, mask, pid, finished_ns);
+    tell_heard(known, fetch->sink->stamp(fetch->sink), word, mask, pid, finished_ns);
     if (started_ns > 0) {
         known->started_ns = started_ns;
         known->updated_ns = 0; // to be told with its record
