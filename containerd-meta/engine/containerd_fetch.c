@@ -33,6 +33,7 @@ struct known {
     bool observed;                 // the sink has been told its record
     bool lacks;                    // its pod or its image wasn't known then
     bool is_docker, is_cri;        // whose record it is
+    bool is_stored;                // in the sandbox store alone: no list names it
     bool asked_for_status;         // of the CRI, once
     uint32_t listed, tasked;       // generations of the last lists that named it
     struct containerd_state heard; // of its task, as of `heard_at`; word 0: nothing
@@ -59,6 +60,7 @@ struct containerd_fetch {
     struct containerd_images *images;
     void *tree; // tsearch(3), by namespace and ID
     LIST_HEAD(, known) all;
+    unsigned count;
     uint32_t generation;
     bool no_cri; // nobody answers CRI's questions on this socket
     struct containerd_hints *hints;
@@ -111,14 +113,17 @@ static struct known *find_or_add(struct containerd_fetch *fetch, const char *ns,
 
     if (known)
         return known;
-    known = known_new(fetch, ns, id);
-    if (!known)
+    known = fetch->count < CONTAINERD_FETCH_MAX ? known_new(fetch, ns, id) : NULL;
+    if (!known) {
+        fetch->sink->count(fetch->sink, 0, 0, 0, 1);
         return NULL;
+    }
     if (!tsearch(known, &fetch->tree, compare)) {
         free(known);
         return NULL;
     }
     LIST_INSERT_HEAD(&fetch->all, known, all);
+    fetch->count++;
     containerd_hints_add_namespace(fetch->hints, ns);
     return known;
 }
@@ -139,6 +144,7 @@ static void forget(struct known *known)
     ask_forget(fetch->queue, &known->ask);
     tdelete(known, &fetch->tree, compare);
     LIST_REMOVE(known, all);
+    fetch->count--;
     pod_free(known->pod);
     free(known->sandbox_id);
     free(known);
@@ -261,7 +267,9 @@ static bool fold_pod(struct known *known, struct container *container,
         pod_apply(sandbox->pod, container);
         return true;
     }
-    if (sandbox && sandbox != known && sandbox->ask.phase == ASK_IDLE)
+    // Who has answered and is no sandbox isn't asked again: two that name each other would go on
+    // so.
+    if (sandbox && sandbox != known && !sandbox->observed && sandbox->ask.phase == ASK_IDLE)
         want(sandbox, WANT_RECORD);
     return false;
 }
@@ -317,6 +325,7 @@ static enum outcome take_record(struct known *known, engine_stamp asked,
         return REFUSED;
     }
     known->is_cri = facts->is_cri;
+    known->is_stored = false;
     if (known->started_ns)
         (*container)->content.started_ns = known->started_ns;
     if (sink_knows(known))
@@ -348,10 +357,8 @@ void containerd_fetch_record(struct containerd_fetch *fetch, const char *ns, eng
     struct containerd_facts facts = {0};
     struct container *container = NULL;
 
-    if (!known) {
-        fetch->sink->count(fetch->sink, 0, 0, 0, 1);
+    if (!known)
         return;
-    }
     known->listed = fetch->generation;
     if (is_unchanged(known, record)) {
         tell_status(known, asked, 0, 0, -1, -1); // still there
@@ -465,6 +472,7 @@ static void on_store(void *userdata, const struct rpc_response *response)
         containerd__get_sandbox_response__free_unpacked(answer, NULL);
     if (known->pod)
         container = pod_to_container(known->pod);
+    known->is_stored = container != NULL;
     if (container)
         observe(known, known->asked, container);
     go_on(known);
@@ -546,6 +554,8 @@ static void on_status(void *userdata, const struct rpc_response *response)
 
     known->call = NULL;
     fetch->no_cri |= response->status == RPC_UNIMPLEMENTED;
+    if (response->status != RPC_OK && response->status != RPC_NOT_FOUND)
+        known->asked_for_status = false; // its CRI plugin begins later than it: with the next list
     if (response->status == RPC_OK)
         answer = cri__container_status_response__unpack(NULL, response->body_bytes, response->body);
     if (answer)
@@ -621,10 +631,12 @@ void containerd_fetch_list_end(struct containerd_fetch *fetch)
         next = LIST_NEXT(known, all);
         if (known->listed == fetch->generation || known->ask.phase != ASK_IDLE)
             continue; // what is being asked for was created meanwhile, or will be not found
-        if (known->pod && !known->updated_ns)
-            want(known, WANT_RECORD); // lives in the sandbox store: no list names it
-        else
+        if (!known->is_stored) {
             forget(known);
+            continue;
+        }
+        tell_status(known, fetch->sink->stamp(fetch->sink), 0, 0, -1, -1); // else it would be ended
+        want(known, WANT_RECORD);
     }
 }
 
@@ -635,7 +647,7 @@ void containerd_fetch_task(struct containerd_fetch *fetch, const char *ns, engin
     struct known *known = find(fetch, ns, id);
     struct containerd_state state = containerd_record_state(task);
 
-    if (!known || (*task->id && strcmp(task->id, id) != 0))
+    if (!known || known->is_docker || (*task->id && strcmp(task->id, id) != 0))
         return;
     known->tasked = fetch->generation;
     tell_heard(known, asked, state.word, CONTAINERD_FETCH_WHOLE_WORD, state.pid, state.finished_ns);

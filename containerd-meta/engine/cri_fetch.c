@@ -47,6 +47,7 @@ struct cri_fetch {
     struct ask_queue *queue;
     void *tree; // tsearch(3), by ID
     LIST_HEAD(, known) all;
+    unsigned count;
     uint32_t generation;
     struct cri_images *images;
 };
@@ -70,11 +71,14 @@ static struct known *find_or_add(struct cri_fetch *fetch, const char *id)
     struct known *known = find(fetch, id);
     size_t bytes = strlen(id) + 1;
 
-    if (known || bytes == 1 || bytes > ID_BYTES_MAX)
+    if (known)
         return known;
-    known = calloc(1, sizeof(*known) + bytes);
-    if (!known)
+    if (bytes > 1 && bytes <= ID_BYTES_MAX && fetch->count < CRI_FETCH_MAX)
+        known = calloc(1, sizeof(*known) + bytes);
+    if (!known) {
+        fetch->sink->count(fetch->sink, 0, 0, 0, 1);
         return NULL;
+    }
     known->fetch = fetch;
     known->state = -1;
     memcpy(known->id, id, bytes);
@@ -83,6 +87,7 @@ static struct known *find_or_add(struct cri_fetch *fetch, const char *id)
         return NULL;
     }
     LIST_INSERT_HEAD(&fetch->all, known, all);
+    fetch->count++;
     return known;
 }
 
@@ -102,6 +107,7 @@ static void forget(struct known *known)
     ask_forget(fetch->queue, &known->ask);
     tdelete(known->id, &fetch->tree, compare_ids);
     LIST_REMOVE(known, all);
+    fetch->count--;
     pod_free(known->pod);
     free(known->sandbox_id);
     free(known);
@@ -178,7 +184,7 @@ static bool fold_pod(struct known *known, struct container *container)
         pod_apply(sandbox->pod, container);
         return true;
     }
-    if (sandbox && sandbox != known && sandbox->ask.phase == ASK_IDLE) {
+    if (sandbox && sandbox != known && !sandbox->observed && sandbox->ask.phase == ASK_IDLE) {
         sandbox->is_pod = true;
         want(sandbox);
     }
@@ -434,10 +440,8 @@ void cri_fetch_pod(struct cri_fetch *fetch, engine_stamp asked, const Cri__PodSa
 {
     struct known *known = find_or_add(fetch, pod->id);
 
-    if (!known) {
-        fetch->sink->count(fetch->sink, 0, 0, 0, 1);
+    if (!known)
         return;
-    }
     known->is_pod = true;
     listed(known, asked, pod->state);
 }
@@ -448,10 +452,8 @@ void cri_fetch_container(struct cri_fetch *fetch, engine_stamp asked, const Cri_
     CLEANUP(container_freep)
     struct container *container = NULL;
 
-    if (!known) {
-        fetch->sink->count(fetch->sink, 0, 0, 0, 1);
+    if (!known)
         return;
-    }
     if (!known->sandbox_id && *element->pod_sandbox_id)
         known->sandbox_id = strdup(element->pod_sandbox_id);
     if (!known->observed) { // a name is better than none
