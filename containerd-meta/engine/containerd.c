@@ -14,6 +14,7 @@
 #include "containerd-meta/transport/grpc.h"
 #include "containerd_fetch.h"
 #include "containerd_list.h"
+#include "containerd_record.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -205,7 +206,7 @@ static void on_envelope(struct containerd *containerd, const Containerd__Envelop
                           .time_ns = time_of(envelope->timestamp),
                           .payload = envelope->event};
 
-    if (!envelope->event || !*event.ns || strchr(event.ns, '/') ||
+    if (!envelope->event || !containerd_ns_is_valid(event.ns) ||
         (containerd->only && strcmp(event.ns, containerd->only) != 0))
         return;
     for (size_t i = 0; i < TOPICS; i++)
@@ -263,7 +264,14 @@ static void on_list_complete(void *userdata, engine_stamp asked, bool whole)
         containerd_fetch_list_end(containerd->fetch);
         containerd->sink->list_complete(containerd->sink, asked);
     }
-    connection_state(&containerd->connection, CMETA_ENGINE_CONNECTED, "");
+    connection_state(&containerd->connection, CMETA_ENGINE_CONNECTED, whole ? "" : NULL);
+}
+
+static void on_list_gap(void *userdata, const char *text)
+{
+    struct containerd *containerd = userdata;
+
+    connection_note(&containerd->connection, text);
 }
 
 static void on_list_end(void *userdata, const char *error)
@@ -385,8 +393,8 @@ static void upkeep(void *userdata)
 
 static const struct connection_calls connection_calls = {
     .connect = connect_now, .hang_up = hang_up, .upkeep = upkeep};
-static const struct containerd_list_calls list_calls = {.complete = on_list_complete,
-                                                        .end = on_list_end};
+static const struct containerd_list_calls list_calls = {
+    .complete = on_list_complete, .gap = on_list_gap, .end = on_list_end};
 
 static void on_fetch_failed(void *userdata, const char *text)
 {
