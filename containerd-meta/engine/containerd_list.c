@@ -22,6 +22,7 @@ struct containerd_list {
     struct rpc_channel *channel;
     struct rpc_call *call;
     bool under_way;
+    bool again; // asked for meanwhile: what is under way may have passed by what it is asked for
     enum step step;
     char *namespaces[NAMESPACES_MAX];
     unsigned count, at;
@@ -54,9 +55,13 @@ static void add_namespace(struct containerd_list *list, const char *name)
 
 static void finish(struct containerd_list *list, const char *error)
 {
-    list->under_way = false;
+    bool again = list->again && !error;
+
+    list->under_way = list->again = false;
     list->call = NULL;
     list->calls->end(list->userdata, error);
+    if (again)
+        containerd_list_begin(list, list->channel);
 }
 
 // The next step; it may turn out that there is nothing to ask in it.
@@ -251,8 +256,10 @@ static void ask(struct containerd_list *list)
 
 void containerd_list_begin(struct containerd_list *list, struct rpc_channel *channel)
 {
-    if (list->under_way)
+    if (list->under_way) {
+        list->again = true;
         return;
+    }
     forget_namespaces(list);
     list->under_way = true;
     list->channel = channel;
@@ -266,7 +273,7 @@ void containerd_list_begin(struct containerd_list *list, struct rpc_channel *cha
 void containerd_list_cancel(struct containerd_list *list)
 {
     list->call = rpc_cancel(list->call);
-    list->under_way = false;
+    list->under_way = list->again = false;
 }
 
 bool containerd_list_is_stuck(struct containerd_list *list)
