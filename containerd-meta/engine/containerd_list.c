@@ -23,7 +23,8 @@ struct containerd_list {
     void *userdata;
     struct rpc_channel *channel;
     struct rpc_call *call;
-    bool under_way, again;
+    bool under_way;
+    bool again; // asked for meanwhile: what is under way may have passed by what it is asked for
     enum step step;
     char *namespaces[NAMESPACES_MAX];
     unsigned count, at;
