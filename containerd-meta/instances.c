@@ -197,6 +197,26 @@ static void shorten(char *out, size_t size, const char *path)
         snprintf(out, size, "%.*s...%s", (int)half, path, path + len - half);
 }
 
+void instances_hint(struct instances *instances, const char *id, size_t id_len)
+{
+    for (unsigned row = 0; row < STORE_ROWS; row++) {
+        struct instance *instance = instances->rows[row];
+
+        if (instance && instance->engine && instance->class->hint)
+            instance->class->hint(instance->engine, id, id_len);
+    }
+}
+
+void instances_relist(struct instances *instances)
+{
+    for (unsigned row = 0; row < STORE_ROWS; row++) {
+        struct instance *instance = instances->rows[row];
+
+        if (instance && instance->engine && instance->class->relist)
+            instance->class->relist(instance->engine);
+    }
+}
+
 int instances_row_of(void *userdata, const char *name, const char *socket)
 {
     const struct instances *instances = userdata;

@@ -49,6 +49,13 @@ void instances_apply(struct instances *instances);
 // The row of the instance with this name and (maybe shortened) socket as a row has it; -1 if none.
 int instances_row_of(void *instances, const char *name, const char *socket);
 
+// Somebody saw a container of this ID that the table doesn't have: all engines that can be asked
+// are asked for it now. They stay silent about what isn't theirs.
+void instances_hint(struct instances *instances, const char *id, size_t id_len);
+
+// All engines list again, because something may have been missed.
+void instances_relist(struct instances *instances);
+
 // Write the rows that changed into the region.
 void instances_flush(struct instances *instances);
 

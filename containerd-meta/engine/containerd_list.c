@@ -2,6 +2,8 @@
 // Source: containerd 1.5 to 2.x, services namespaces, images, containers and tasks, v1.
 #include "containerd_list.h"
 
+#include "containerd_record.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,12 +24,13 @@ struct containerd_list {
     struct rpc_channel *channel;
     struct rpc_call *call;
     bool under_way;
+    bool again; // asked for meanwhile: what is under way may have passed by what it is asked for
     enum step step;
     char *namespaces[NAMESPACES_MAX];
     unsigned count, at;
     engine_stamp asked;      // of the pass
     engine_stamp step_asked; // of the tasks
-    unsigned gaps;           // records that couldn't be read
+    unsigned gaps;           // records, or all of a namespace, that couldn't be read
     uint64_t heard, heard_before;
 };
 
@@ -45,18 +48,31 @@ static void forget_namespaces(struct containerd_list *list)
     list->count = list->at = 0;
 }
 
+static void add_gap(struct containerd_list *list)
+{
+    list->gaps++;
+    list->host->sink->count(list->host->sink, 0, 0, 0, 1);
+}
+
 static void add_namespace(struct containerd_list *list, const char *name)
 {
-    if (list->count < NAMESPACES_MAX && *name && !strchr(name, '/') &&
-        (list->namespaces[list->count] = strdup(name)))
+    if (!containerd_ns_is_valid(name) || (list->only && strcmp(name, list->only) != 0))
+        return;
+    if (list->count < NAMESPACES_MAX && (list->namespaces[list->count] = strdup(name)))
         list->count++;
+    else
+        add_gap(list);
 }
 
 static void finish(struct containerd_list *list, const char *error)
 {
-    list->under_way = false;
+    bool again = list->again && !error;
+
+    list->under_way = list->again = false;
     list->call = NULL;
     list->calls->end(list->userdata, error);
+    if (again)
+        containerd_list_begin(list, list->channel);
 }
 
 // The next step; it may turn out that there is nothing to ask in it.
@@ -104,8 +120,7 @@ static void on_namespaces(void *userdata, const struct rpc_response *response)
         return;
     }
     for (size_t i = 0; i < answer->n_namespaces; i++)
-        if (!list->only || strcmp(answer->namespaces[i]->name, list->only) == 0)
-            add_namespace(list, answer->namespaces[i]->name);
+        add_namespace(list, answer->namespaces[i]->name);
     containerd__list_namespaces_response__free_unpacked(answer, NULL);
     go_on(list);
 }
@@ -136,10 +151,8 @@ static void on_container(void *userdata, const void *body, size_t bytes)
     list->heard++;
     if (message && message->container)
         containerd_fetch_record(list->fetch, ns_of(list), list->asked, message->container);
-    else {
-        list->gaps++;
-        list->host->sink->count(list->host->sink, 0, 0, 0, 1);
-    }
+    else
+        add_gap(list);
     if (message)
         containerd__list_containers_message__free_unpacked(message, NULL);
 }
@@ -149,10 +162,16 @@ static void on_containers_end(void *userdata, const struct rpc_response *respons
     struct containerd_list *list = userdata;
 
     list->call = NULL;
-    if (response->status != RPC_OK)
+    if (response->status == RPC_UNAVAILABLE) {
         finish(list, response->text);
-    else
-        go_on(list);
+        return;
+    }
+    if (response->status != RPC_OK) { // one namespace's fault isn't the others'
+        add_gap(list);
+        list->host->sink->count(list->host->sink, 0, 1, 0, 0);
+        list->calls->gap(list->userdata, response->text);
+    }
+    go_on(list);
 }
 
 static void on_tasks(void *userdata, const struct rpc_response *response)
@@ -251,8 +270,10 @@ static void ask(struct containerd_list *list)
 
 void containerd_list_begin(struct containerd_list *list, struct rpc_channel *channel)
 {
-    if (list->under_way)
+    if (list->under_way) {
+        list->again = true;
         return;
+    }
     forget_namespaces(list);
     list->under_way = true;
     list->channel = channel;
@@ -266,7 +287,7 @@ void containerd_list_begin(struct containerd_list *list, struct rpc_channel *cha
 void containerd_list_cancel(struct containerd_list *list)
 {
     list->call = rpc_cancel(list->call);
-    list->under_way = false;
+    list->under_way = list->again = false;
 }
 
 bool containerd_list_is_stuck(struct containerd_list *list)

@@ -278,6 +278,14 @@ bool containerd_record_is_docker(const Containerd__Container *message, const cha
            strcmp(ns, "plugins.moby") == 0;
 }
 
+bool containerd_ns_is_valid(const char *ns)
+{
+    const size_t len = strlen(ns);
+
+    return len > 0 && len <= CONTAINERD_NS_MAX && ns[0] != '.' &&
+           strspn(ns, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ._-") == len;
+}
+
 void containerd_record_scope(char *scope, size_t size, const char *id, const char *ns)
 {
     if (cmeta_id_is_hex64(id, strlen(id)))

@@ -33,6 +33,11 @@ struct containerd_state {
 // Whether the record is Docker's (dockerd keeps one while the container runs). Docker tells more.
 bool containerd_record_is_docker(const Containerd__Container *message, const char *ns);
 
+// Whether containerd would have a namespace of this name; it is sent in a header, and names a
+// scope.
+#define CONTAINERD_NS_MAX 76u
+bool containerd_ns_is_valid(const char *ns);
+
 /**
  * containerd_record_scope() - the scope of an ID: "" if it is 64 hexadecimal digits, else
  *                             "containerd/<namespace>"

@@ -35,7 +35,8 @@ struct cri {
     struct cri_fetch *fetch;
     engine_stamp list_asked;
     uint64_t next_list_us, next_events_us, next_images_us;
-    bool no_events; // the runtime doesn't know the call
+    bool list_again; // asked for while a list was under way, which may have passed it by
+    bool no_events;  // the runtime doesn't know the call
 };
 
 static void hang_up(void *userdata)
@@ -44,6 +45,7 @@ static void hang_up(void *userdata)
 
     cri->version = rpc_cancel(cri->version);
     cri->list = rpc_cancel(cri->list);
+    cri->list_again = false;
     cri->events = rpc_cancel(cri->events);
     cri_fetch_close(cri->fetch);
     cri->channel = rpc_channel_close(cri->channel);
@@ -93,8 +95,10 @@ static void on_events_end(void *userdata, const struct rpc_response *response)
     cri->events = NULL;
     cri->no_events = response->status == RPC_UNIMPLEMENTED;
     cri->next_events_us = clock_us(CLOCK_MONOTONIC) + EVENTS_AGAIN_US;
-    if (response->status != RPC_OK && response->status != RPC_UNIMPLEMENTED)
+    if (response->status == RPC_UNAVAILABLE)
         fail(cri, response->text);
+    else if (response->status != RPC_OK && !cri->no_events) // life goes on without
+        connection_note(&cri->connection, response->text);
 }
 
 static void subscribe(struct cri *cri)
@@ -109,6 +113,8 @@ static void subscribe(struct cri *cri)
 }
 
 // --- the lists -----------------------------------------------------------------------------------
+
+static void list_now(struct cri *cri);
 
 static void on_containers(void *userdata, const struct rpc_response *response)
 {
@@ -131,6 +137,8 @@ static void on_containers(void *userdata, const struct rpc_response *response)
     cri_fetch_list_end(cri->fetch);
     cri->sink->list_complete(cri->sink, cri->list_asked);
     connection_state(&cri->connection, CMETA_ENGINE_CONNECTED, "");
+    if (cri->list_again)
+        list_now(cri);
 }
 
 static void on_pods(void *userdata, const struct rpc_response *response)
@@ -164,6 +172,7 @@ static void list_now(struct cri *cri)
     Cri__ListPodSandboxRequest message = CRI__LIST_POD_SANDBOX_REQUEST__INIT;
     int r;
 
+    cri->list_again = cri->list != NULL;
     if (cri->list)
         return;
     cri->next_list_us = clock_us(CLOCK_MONOTONIC) + RELIST_EVENTS_US;

@@ -738,15 +738,21 @@ bool fake_grpc_wait_streams(struct fake_grpc *fake, const char *method, unsigned
 }
 
 // One call is always there: that which is waited for.
-static bool is_idle(void *userdata)
+unsigned fake_grpc_open_calls(struct fake_grpc *fake)
 {
-    struct fake_grpc *fake = userdata;
-    bool idle;
+    struct call *call;
+    unsigned count = 0;
 
     lock(fake);
-    idle = !LIST_FIRST(&fake->calls) || !LIST_NEXT(LIST_FIRST(&fake->calls), all);
+    LIST_FOREACH (call, &fake->calls, all)
+        count += call->call != NULL;
     unlock(fake);
-    return idle;
+    return count;
+}
+
+static bool is_idle(void *userdata)
+{
+    return fake_grpc_open_calls(userdata) == 0;
 }
 
 bool fake_grpc_wait_idle(struct fake_grpc *fake, unsigned timeout_ms)
@@ -840,8 +846,9 @@ void fake_grpc_replace(struct fake_grpc *fake)
 
 void fake_grpc_restart(struct fake_grpc *fake)
 {
-    grpc_listener_replace(fake->listener);
+    grpc_listener_refuse(fake->listener); // the old one dies before the new one listens
     grpc_listener_cut(fake->listener);
+    grpc_listener_replace(fake->listener);
 }
 
 void fake_grpc_cut(struct fake_grpc *fake)

@@ -86,6 +86,8 @@ void fake_grpc_reply_status(struct fake_grpc_reply *reply, int status, const cha
 
 // Requests for a method so far; NULL: all.
 unsigned fake_grpc_requests(struct fake_grpc *fake, const char *method);
+// Calls that aren't ended: being answered, hung, streams.
+unsigned fake_grpc_open_calls(struct fake_grpc *fake);
 // Connections open now, and accepted over all.
 unsigned fake_grpc_connections(struct fake_grpc *fake);
 unsigned fake_grpc_accepted(struct fake_grpc *fake);

@@ -625,7 +625,7 @@ START_TEST(disabling_an_engine_withdraws_its_containers)
     fixture_reload(&f, "engines: {docker: {enabled: false}}\n");
     ck_assert(fixture_lacks(&f, ID_A));
     ck_assert(has_row(&f, CMETA_ENGINE_DISABLED));
-    fixture_reload(&f, fixture_docker(&f));
+    fixture_reload(&f, fixture_engines(&f));
     ck_assert(fixture_wait(&f, fixture_complete, ID_A));
     fixture_remove(&f);
 }
@@ -649,7 +649,7 @@ START_TEST(a_reload_with_another_label_limit_asks_again)
     ck_assert_str_eq(fixture_label(&f, ID_A, "app"), "(absent)");
     ck_assert_uint_ne(fixture_flags(&f, ID_A) & CMETA_FLAG_LABELS_DROPPED, 0);
     ck_assert_uint_ge(fixture_counter(&f, "labels_dropped_total"), 1);
-    snprintf(yaml, sizeof(yaml), "label_max_len: 100\n%s", fixture_docker(&f));
+    snprintf(yaml, sizeof(yaml), "label_max_len: 100\n%s", fixture_engines(&f));
     fixture_reload(&f, yaml);
     ck_assert(fake_http_wait_request(f.fake, "/v1.41/containers/" ID_A, 2, 10000));
     ck_assert(fixture_wait(&f, has_label, ID_A));

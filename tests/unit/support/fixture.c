@@ -6,12 +6,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-void fixture_make(struct fixture *f)
+#define FIXTURE_WAIT_MS 20000
+
+static void make_place(struct fixture *f)
 {
     *f = (struct fixture){.lock_fd = -1};
     temp_dir_make(&f->dir);
-    snprintf(f->socket, sizeof(f->socket), "%s/docker.sock", f->dir.path);
     snprintf(f->region_dir, sizeof(f->region_dir), "%s/region", f->dir.path);
+    snprintf(f->grpc_socket, sizeof(f->grpc_socket), "%s/engine.sock", f->dir.path);
+}
+
+void fixture_make(struct fixture *f)
+{
+    make_place(f);
+    snprintf(f->socket, sizeof(f->socket), "%s/docker.sock", f->dir.path);
     f->fake = fake_http_start(f->socket);
     fake_http_on(f->fake, &(struct fake_rule){.prefix = "/_ping",
                                               .body = "OK",
@@ -22,19 +30,54 @@ void fixture_make(struct fixture *f)
     fake_http_answer(f->fake, "/v1.41/images/", 200, "{\"RepoTags\":[],\"RepoDigests\":[]}");
 }
 
+void fixture_add_containerd(struct fixture *f)
+{
+    f->grpc_engine = "containerd";
+    f->grpc = fake_grpc_start(f->grpc_socket);
+    f->containerd = fake_containerd_serve(f->grpc);
+}
+
+void fixture_make_containerd(struct fixture *f, const char *engine)
+{
+    make_place(f);
+    fixture_add_containerd(f);
+    f->grpc_engine = engine;
+}
+
+void fixture_make_cri(struct fixture *f, const char *engine)
+{
+    make_place(f);
+    f->grpc_engine = engine;
+    f->grpc = fake_grpc_start(f->grpc_socket);
+    f->cri = fake_cri_serve(f->grpc, "cri-o");
+}
+
 void fixture_remove(struct fixture *f)
 {
     fixture_end(f);
-    fake_http_stop(f->fake);
+    if (f->fake)
+        fake_http_stop(f->fake);
+    fake_grpc_stop(f->grpc);
+    fake_containerd_free(f->containerd);
+    fake_cri_free(f->cri);
     temp_dir_remove(&f->dir);
 }
 
-const char *fixture_docker(const struct fixture *f)
+// Those that aren't faked have no sockets: nothing of this machine gets into a test.
+const char *fixture_engines(const struct fixture *f)
 {
-    static char yaml[256];
+    static const char *const names[] = {"docker", "containerd", "cri"};
+    static char yaml[512];
+    size_t len = (size_t)snprintf(yaml, sizeof(yaml), "engines:\n");
+    const char *socket;
 
-    snprintf(yaml, sizeof(yaml), "engines:\n  docker:\n    enabled: true\n    sockets: [%s]\n",
-             f->socket);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        socket = f->fake && i == 0 ? f->socket : "";
+        if (f->grpc && strcmp(f->grpc_engine, names[i]) == 0)
+            socket = f->grpc_socket;
+        len += (size_t)snprintf(yaml + len, sizeof(yaml) - len,
+                                "  %s:\n    enabled: true\n    sockets: [%s]\n", names[i], socket);
+    }
     return yaml;
 }
 
@@ -67,7 +110,7 @@ void fixture_run(struct fixture *f, const char *yaml)
     struct store_output output;
     char text[2048];
 
-    snprintf(text, sizeof(text), "%s%s", yaml, fixture_docker(f));
+    snprintf(text, sizeof(text), "%s%s", yaml, fixture_engines(f));
     configure(f, text, &f->config);
     options.max_bytes = f->config.region_max_bytes;
     options.grace_ns = f->config.grace_ns;
@@ -87,14 +130,20 @@ void fixture_run(struct fixture *f, const char *yaml)
     ck_assert_int_eq(publisher_publish(f->publisher), 0);
     ck_assert_int_ge(sd_event_add_post(f->event, &f->post, on_post, f), 0);
     instances_apply(f->instances);
-    fake_http_use_loop(f->fake, f->event);
+    if (f->fake)
+        fake_http_use_loop(f->fake, f->event);
+    if (f->grpc)
+        fake_grpc_use_loop(f->grpc, f->event);
 }
 
 void fixture_end(struct fixture *f)
 {
     if (!f->event)
         return;
-    fake_http_use_loop(f->fake, NULL);
+    if (f->fake)
+        fake_http_use_loop(f->fake, NULL);
+    if (f->grpc)
+        fake_grpc_use_loop(f->grpc, NULL);
     sd_event_source_disable_unref(f->post);
     instances_free(f->instances);
     store_free(f->store);
@@ -134,7 +183,8 @@ bool fixture_wait(struct fixture *f, bool (*condition)(struct fixture *f, const 
 {
     struct waiting waiting = {f, condition, argument};
 
-    return fake_http_wait(f->fake, look, &waiting, 10000);
+    return f->grpc ? fake_grpc_wait(f->grpc, look, &waiting, FIXTURE_WAIT_MS)
+                   : fake_http_wait(f->fake, look, &waiting, FIXTURE_WAIT_MS);
 }
 
 // --- what the region says ------------------------------------------------------------------------
@@ -240,6 +290,35 @@ uint64_t fixture_counter(struct fixture *f, const char *name)
     ck_abort_msg("no counter %s", name);
 }
 
+uint16_t fixture_type(struct fixture *f, const char *id)
+{
+    struct cmeta_view view;
+
+    return find_view(f, id, &view) ? cmeta_view_type(&view) : 0;
+}
+
+uint64_t fixture_revision(struct fixture *f)
+{
+    return cmeta_reader_revision(current(f));
+}
+
+unsigned fixture_count(struct fixture *f)
+{
+    const struct cmeta_region *region = current(f);
+    uint64_t cursor = 0;
+    cmeta_handle handle;
+    unsigned count = 0;
+    int r;
+
+    while ((r = cmeta_reader_next(region, &cursor, &handle)) != 0) {
+        struct cmeta_status status;
+
+        count += r == 1 && cmeta_reader_status(region, handle, &status) &&
+                 CMETA_STATUS_STATE(status.word) != CMETA_STATE_REMOVED;
+    }
+    return count;
+}
+
 struct cmeta_engine_row fixture_row(struct fixture *f, unsigned row)
 {
     struct cmeta_engine_row text = {0};
@@ -275,4 +354,10 @@ bool fixture_failed(struct fixture *f, const void *unused)
 {
     (void)unused;
     return fixture_row(f, 0).state == CMETA_ENGINE_FAILED;
+}
+
+bool fixture_waiting(struct fixture *f, const void *unused)
+{
+    (void)unused;
+    return fixture_row(f, 0).state == CMETA_ENGINE_WAITING;
 }

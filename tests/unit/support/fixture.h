@@ -8,14 +8,22 @@
 #include "containerd-meta/instances.h"
 #include "containerd-meta/publisher.h"
 #include "shm/reader.h"
+#include "tests/fake/fake_containerd.h"
+#include "tests/fake/fake_cri.h"
 #include "tests/fake/http_engine.h"
 #include "tests/unit/support/check_main.h"
 
 struct fixture {
     struct temp_dir dir;
-    char socket[96]; // of the fake engine
+    char socket[96]; // of the fake Docker
     char region_dir[96];
-    struct fake_http *fake;
+    struct fake_http *fake; // NULL: there is no Docker
+    // The engine that speaks gRPC, if there is one; one of the two models serves it.
+    const char *grpc_engine; // its name in the configuration
+    char grpc_socket[96];
+    struct fake_grpc *grpc;
+    struct fake_containerd *containerd;
+    struct fake_cri *cri;
     sd_event *event;
     sd_event_source *post;
     struct http *http;
@@ -30,10 +38,16 @@ struct fixture {
 
 // A place, and a fake engine at its socket that answers as a Docker without containers does.
 void fixture_make(struct fixture *f);
+// The same with another engine than Docker: a containerd or a CRI-O without containers.
+// @engine is its name in the configuration: a containerd may well be listed under "cri".
+void fixture_make_containerd(struct fixture *f, const char *engine);
+void fixture_make_cri(struct fixture *f, const char *engine);
+// A containerd beside the Docker of fixture_make().
+void fixture_add_containerd(struct fixture *f);
 void fixture_remove(struct fixture *f);
 
 /**
- * fixture_run() - begin as a daemon does, with the fake as its only engine
+ * fixture_run() - begin as a daemon does, with the fakes as its only engines
  * @yaml: further configuration, or ""
  */
 void fixture_run(struct fixture *f, const char *yaml);
@@ -42,11 +56,11 @@ void fixture_end(struct fixture *f);
 // Another configuration, as SIGHUP brings it; whole, without the fake's engine.
 void fixture_reload(struct fixture *f, const char *yaml);
 
-// Docker as an engine at the fake's socket, for a configuration.
-const char *fixture_docker(const struct fixture *f);
+// The fakes as engines at their sockets, for a configuration.
+const char *fixture_engines(const struct fixture *f);
 
 /**
- * fixture_wait() - until a condition of the region holds; 10 s at most
+ * fixture_wait() - until a condition of the region holds; 20 s at most
  * Return: whether it does.
  */
 bool fixture_wait(struct fixture *f, bool (*condition)(struct fixture *f, const void *argument),
@@ -64,6 +78,9 @@ uint8_t fixture_reason(struct fixture *f, const char *id, enum cmeta_group group
 uint32_t fixture_state(struct fixture *f, const char *id); // CMETA_STATE_*, 0 if not there
 struct cmeta_status fixture_status(struct fixture *f, const char *id);
 uint64_t fixture_counter(struct fixture *f, const char *name);
+uint16_t fixture_type(struct fixture *f, const char *id); // CMETA_TYPE_*, 0 if not there
+uint64_t fixture_revision(struct fixture *f);             // of the last change
+unsigned fixture_count(struct fixture *f);                // containers that aren't removed
 struct cmeta_engine_row fixture_row(struct fixture *f, unsigned row);
 
 // Conditions: the argument is as their names say.
@@ -72,5 +89,6 @@ bool fixture_lacks(struct fixture *f, const void *id); // not there, or removed
 bool fixture_complete(struct fixture *f, const void *id);
 bool fixture_connected(struct fixture *f, const void *unused);
 bool fixture_failed(struct fixture *f, const void *unused);
+bool fixture_waiting(struct fixture *f, const void *unused);
 
 #endif
