@@ -583,6 +583,7 @@ static grpc_channel *make_channel(const char *target)
         {GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1},
         {GRPC_ARG_CLIENT_IDLE_TIMEOUT_MS, INT32_MAX},
         {GRPC_ARG_HTTP2_BDP_PROBE, 0},
+        {GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1}, // a small answer stays small
     };
     enum { NUMBERS = sizeof(numbers) / sizeof(numbers[0]) };
     grpc_arg list[NUMBERS + 1];
