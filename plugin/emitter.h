@@ -12,7 +12,8 @@
 //
 // The host's queue drops silently what it has no room for. So at most 256 events are under way: our
 // own events that come back in parse_event are the acknowledgement. A host that returns nothing for
-// 10 s is taken to have lost what is under way, which is counted, and the stream goes on.
+// 10 s is taken to have lost what is under way, which is counted, and the stream goes on; what
+// comes back later, known by its time, is no credit for others.
 #ifndef PLUGIN_EMITTER_H
 #define PLUGIN_EMITTER_H
 
@@ -51,12 +52,11 @@ void emitter_replace(struct emitter *emitter, const struct cmeta_region *old,
  */
 unsigned emitter_run(struct emitter *emitter, const struct cmeta_region *region, uint64_t now_ns);
 
-// Event thread: takes an event that comes back. A look at its name and an addition.
-static inline void emitter_acknowledge(struct metrics *metrics, const struct falco_event *event)
-{
-    // Relaxed: pairs with the load in emitter.c; it is a number by itself.
-    if (async_event_is_ours(event))
-        metrics_count(metrics, METRIC_EVENTS_ACKNOWLEDGED);
-}
+/**
+ * emitter_acknowledge() - take an event that came back, if it is one of ours
+ *
+ * The event thread's, while a stream runs: a look at the name and the time, and an addition.
+ */
+void emitter_acknowledge(struct emitter *emitter, const struct falco_event *event);
 
 #endif
