@@ -20,8 +20,9 @@
 #include <unistd.h>
 
 #define CONTAINERS 200u
-#define ROUNDS     50u
-#define EVENTS     20000u // of each round
+#define CHANGED    20u // containers that others take the place of in each round
+#define ROUNDS     500u
+#define EVENTS     2000u // of each round
 #define FIRST_TID  10000
 #define PLUGIN     TEST_BUILD "/libcontainer.so"
 
@@ -267,45 +268,52 @@ static void make_host(void)
         die(host_refusal(host));
 }
 
-// The next 200 containers take the place of the ones before.
+static unsigned numbers[CONTAINERS]; // of the present ones
+
+static void publish(unsigned n)
+{
+    if (sample_put(writer, n, 0) < 0)
+        die("cannot publish");
+}
+
+// The oldest containers go, and as many new ones come.
 static void change_containers(unsigned round)
 {
     char id[65];
 
-    for (unsigned n = 0; n < CONTAINERS; n++) {
-        struct cmeta_name name = sample_name((round - 1) * CONTAINERS + n, id);
+    for (unsigned i = 0; i < CHANGED; i++) {
+        unsigned *number = &numbers[(round * CHANGED + i) % CONTAINERS];
+        struct cmeta_name name = sample_name(*number, id);
 
-        if (round > 0)
-            cmeta_writer_remove(writer, &name, 1);
-        if (sample_put(writer, round * CONTAINERS + n, 0) < 0)
-            die("cannot publish");
+        cmeta_writer_remove(writer, &name, 1);
+        *number += CONTAINERS;
+        publish(*number);
     }
     cmeta_writer_tick(writer, bench_now_ns(), bench_now_ns());
 }
 
-static struct falco_event *make_exec(unsigned n, unsigned round)
+static struct falco_event *make_exec(unsigned n)
 {
     char id[65], param[128];
     int64_t tid = FIRST_TID + n;
     struct event_process p = {
         .tid = tid, .pid = tid, .ptid = 1, .comm = "app", .exe = "/bin/app", .cgroups = param};
 
-    sample_id(round * CONTAINERS + n, id);
+    sample_id(numbers[n], id);
     p.cgroups_len = (size_t)snprintf(param, sizeof(param), "cpu=/docker/%s", id) + 1;
     return event_exec(FALCO_EVENT_EXECVE_EXIT, (uint64_t)tid, 1000, &p);
 }
 
 // Return: for how many of the events the container was known; a successor of the region may be on
 // its way.
-static uint64_t play(struct fast *fast, unsigned round, struct falco_extract_field *requests,
-                     unsigned count)
+static uint64_t play(struct fast *fast, struct falco_extract_field *requests, unsigned count)
 {
     static uint64_t evtnum;
     struct falco_event *execs[CONTAINERS];
     uint64_t known = 0;
 
     for (unsigned n = 0; n < CONTAINERS; n++)
-        execs[n] = make_exec(n, round);
+        execs[n] = make_exec(n);
     for (uint32_t i = 0; i < EVENTS; i++) {
         struct falco_event_input in = {execs[i % CONTAINERS], ++evtnum, "syscall"};
 
@@ -334,9 +342,11 @@ int main(void)
     for (unsigned i = 0; i < 5; i++)
         if (fast_request(fast, names[i], &requests[i]))
             die("no such field");
+    for (unsigned n = 0; n < CONTAINERS; n++)
+        publish(numbers[n] = n);
     for (unsigned round = 0; round < ROUNDS; round++) {
         change_containers(round);
-        known += play(fast, round, requests, 5);
+        known += play(fast, requests, 5);
         if (round == ROUNDS / 2)
             half = plugins_kib();
     }
