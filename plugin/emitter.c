@@ -16,7 +16,7 @@
 #define SETTLE_NS      UINT64_C(2000000000)  // how long a record may take to become complete
 #define BLOCKED_MS     20u                   // between two looks for acknowledgements
 #define STEPS_MAX      2048u                 // containers looked at in one run
-#define DEPARTED_BYTES (UINT32_C(1) << 20)   // of whole documents kept; then brief ones
+#define DEPARTED_BYTES (UINT32_C(64) << 10)  // of whole documents kept; then brief ones
 
 // What a mark says when it is no digest of what was told.
 enum mark {
