@@ -217,7 +217,9 @@ test-faults: $(TEST_PROGRAMS)
 
 BENCH_BIN := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(BENCH_SRC))
 
-$(call obj,$(BENCH_SRC) tests/bench/bench.c tests/bench/docker_visible.c tests/bench/containerd_visible.c): EXTRA_CPPFLAGS = $(call pc,cflags,$(DAEMON_PKGS) check) -Itests \
+VISIBLE_BIN := $(addprefix $(BUILD)/bench/,docker_visible containerd_visible)
+
+$(call obj,$(wildcard tests/bench/*.c)): EXTRA_CPPFLAGS = $(call pc,cflags,$(DAEMON_PKGS) check) -Itests \
 	-DTEST_BUILD='"$(abspath $(BUILD))"'
 
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/obj/tests/bench/bench.o $(TEST_LIBS)
@@ -225,7 +227,9 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/obj/tests/bench/bench.o 
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) -pie $(LDFLAGS) -rdynamic -o $@ $^ $(call pc,libs,$(DAEMON_PKGS) $(CTL_PKGS) check) $(GRPC_LIBS) -ldl -lpthread
 
-bench: $(BENCH_BIN) $(addprefix $(BUILD)/bench/,docker_visible containerd_visible) $(TEST_PROGRAMS)
+$(VISIBLE_BIN): $(call obj,tests/bench/relay.c)
+
+bench: $(BENCH_BIN) $(VISIBLE_BIN) $(TEST_PROGRAMS)
 	BUILD="$(abspath $(BUILD))" tests/bench/run $(BUILD)/bench.json $(BENCH_BIN) $(wildcard tests/bench/*_bench.sh)
 
 OURS = $(SHM_SRC) $(DAEMON_SRC) $(wildcard containerd-meta/main.c) $(CTL_SRC) $(PLUGIN_SRC)

@@ -9,26 +9,25 @@
 // figure are the daemon's Containers.Get (and what a CRI container needs beside it), the relay's
 // writes both ways and all wake-ups. Whoever makes the containers is another program.
 #include "bench/bench.h"
+#include "bench/relay.h"
 #include "shm/reader.h"
 #include "shm/record.h"
 #include "unit/support/temp_dir.h"
 
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define COUNT_MAX 2000u
 #define HEARD_MS  20000 // longest time between two creates
 
-static const char *engine_socket, *region_dir;
+static const char *region_dir;
 static bool want_pod;
 static int heard[2]; // a pipe: from the relay to who looks
 
@@ -42,32 +41,6 @@ static void die(const char *what)
 {
     perror(what);
     exit(1);
-}
-
-static int unix_socket(const char *path, bool listening)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-    if (fd < 0 || (listening ? bind(fd, (struct sockaddr *)&address, sizeof(address))
-                             : connect(fd, (struct sockaddr *)&address, sizeof(address))) < 0)
-        die(path);
-    if (listening && listen(fd, 64) < 0)
-        die(path);
-    return fd;
-}
-
-static void write_all(int fd, const char *data, size_t len)
-{
-    while (len) {
-        ssize_t n = send(fd, data, len, MSG_NOSIGNAL);
-
-        if (n <= 0)
-            return;
-        data += n;
-        len -= (size_t)n;
-    }
 }
 
 // The next create event among these bytes: after the payload's type come the payload (field 2, its
@@ -93,59 +66,15 @@ static const char *next_created(const char *data, const char *end, struct create
 }
 
 // From the engine to the daemon.
-static void hand_on(int to, const char *data, size_t len)
+static void hand_on(int to, char *data, size_t len)
 {
     const uint64_t begin_ns = bench_now_ns();
     struct create create = {.begin_ns = begin_ns};
 
-    write_all(to, data, len);
+    relay_write(to, data, len);
     for (const char *at = data; (at = next_created(at, data + len, &create));)
         if (write(heard[1], &create, sizeof(create)) != sizeof(create))
             die("pipe");
-}
-
-struct relay {
-    int near, far;
-};
-
-static void *relay(void *argument)
-{
-    struct relay *r = argument;
-    struct pollfd fds[2] = {{r->near, POLLIN, 0}, {r->far, POLLIN, 0}};
-    char data[65536];
-
-    while (poll(fds, 2, -1) > 0) {
-        ssize_t n = -1;
-
-        if (fds[0].revents && (n = recv(r->near, data, sizeof(data), 0)) > 0)
-            write_all(r->far, data, (size_t)n);
-        else if (fds[1].revents && (n = recv(r->far, data, sizeof(data), 0)) > 0)
-            hand_on(r->near, data, (size_t)n);
-        if (n <= 0)
-            break;
-    }
-    close(r->near);
-    close(r->far);
-    free(r);
-    return NULL;
-}
-
-static void *serve(void *argument)
-{
-    int listening = *(int *)argument;
-
-    for (;;) {
-        struct relay *r = malloc(sizeof(*r));
-        pthread_t thread;
-
-        if (!r || (r->near = accept4(listening, NULL, NULL, SOCK_CLOEXEC)) < 0)
-            die("accept");
-        r->far = unix_socket(engine_socket, false);
-        if (pthread_create(&thread, NULL, relay, r) != 0)
-            die("pthread_create");
-        pthread_detach(thread);
-    }
-    return NULL;
 }
 
 static bool is_there(const struct cmeta_region *region, const struct create *create)
@@ -201,22 +130,19 @@ int main(int argc, char **argv)
     static double waits_us[COUNT_MAX];
     char path[96];
     struct temp_dir dir;
-    pthread_t thread;
-    int listening;
     pid_t pid;
 
     if (wanted == 0 || wanted > COUNT_MAX) {
         fputs("usage: containerd_visible ENGINE_SOCKET REGION_DIR COUNT FIGURE [pod]\n", stderr);
         return 2;
     }
-    engine_socket = argv[1];
     region_dir = argv[2];
     want_pod = argc > 5;
     temp_dir_make(&dir);
     snprintf(path, sizeof(path), "%s/containerd.sock", dir.path);
-    listening = unix_socket(path, true);
-    if (pipe(heard) < 0 || pthread_create(&thread, NULL, serve, &listening) != 0)
+    if (pipe(heard) < 0)
         die("pipe");
+    relay_start(path, argv[1], hand_on);
     pid = start_daemon(path);
     while (cmeta_region_map(region_dir, &region) != 0)
         usleep(1000);
