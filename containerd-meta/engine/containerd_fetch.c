@@ -582,15 +582,24 @@ void containerd_fetch_image(struct containerd_fetch *fetch, const char *ns,
                           image->target ? image->target->digest : "");
 }
 
-void containerd_fetch_list_end(struct containerd_fetch *fetch)
+void containerd_fetch_list_end(struct containerd_fetch *fetch, engine_stamp asked)
+{
+    struct known *known;
+
+    LIST_FOREACH (known, &fetch->all, all)
+        if (known->listed != fetch->generation && known->pod && !known->updated_ns) {
+            tell_status(known, asked, 0, 0, -1, -1); // lives in the sandbox store: no list names it
+            want(known, WANT_RECORD);
+        }
+}
+
+// What the sink still has was confirmed since the list was asked for: its events are yet to come.
+void containerd_fetch_list_buried(struct containerd_fetch *fetch)
 {
     for (struct known *known = LIST_FIRST(&fetch->all), *next; known; known = next) {
         next = LIST_NEXT(known, all);
-        if (known->listed == fetch->generation || known->ask.phase != ASK_IDLE)
-            continue; // what is being asked for was created meanwhile, or will be not found
-        if (known->pod && !known->updated_ns)
-            want(known, WANT_RECORD); // lives in the sandbox store: no list names it
-        else
+        if (known->listed != fetch->generation && known->ask.phase == ASK_IDLE &&
+            !sink_knows(known))
             forget(known);
     }
 }
