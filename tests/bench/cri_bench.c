@@ -9,7 +9,7 @@
 //   later; the worse of the two.
 // churn_100k_growth_percent: the same after 100,000 containers came and went through the containerd
 //   fake (create, start, delete events, each with its question), 100 at a time, against what it was
-//   after the first 1,000; each is measured 70 seconds later: the daemon remembers for a minute
+//   after the first 1,000; each is measured 80 seconds later: the daemon remembers for a minute
 //   what was removed, lest a late answer revive it.
 // daemon_idle_cpu_percent: time on a CPU of all threads, during a minute in which nothing happens;
 //   Docker, containerd with 300 containers and CRI-O with 300 containers, all by fakes.
@@ -41,7 +41,7 @@
 #define IDLE_PODS    100u
 #define IDLE_S       60u
 #define SETTLE_MS    1000u
-#define FORGOTTEN_MS 70000u
+#define FORGOTTEN_MS 80000u
 #define TIMEOUT_MS   60000u
 #define FIELD        "Private_Dirty:"
 
