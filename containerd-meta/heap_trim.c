@@ -10,6 +10,7 @@
 #define ANSWERS_MANY 256u
 #define SOON_US      UINT64_C(500000)   // what follows is worked off by then
 #define SELDOM_US    UINT64_C(10000000) // it takes milliseconds
+#define LAST_US      UINT64_C(67000000) // by then the store has forgotten whom it remembered
 
 struct heap_trim {
     sd_event_source *timer;
@@ -21,10 +22,15 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct heap_trim *trim = userdata;
 
-    (void)source;
+    uint64_t now = clock_us(CLOCK_MONOTONIC);
+
     (void)usec;
+    if (trim->answers >= ANSWERS_MANY) { // and once more when it is quiet again
+        sd_event_source_set_time(source, now + LAST_US);
+        sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+    }
     trim->answers = 0;
-    trim->earliest_us = clock_us(CLOCK_MONOTONIC) + SELDOM_US;
+    trim->earliest_us = now + SELDOM_US;
     malloc_trim(0);
     return 0;
 }

@@ -14,8 +14,8 @@ struct heap_trim;
 int heap_trim_new(sd_event *event, struct heap_trim **trim);
 struct heap_trim *heap_trim_free(struct heap_trim *trim); // returns NULL
 
-// An answer was worked off. After many of them the heap is trimmed, soon but not often; a daemon to
-// which nothing happens does nothing.
+// An answer was worked off. After many of them the heap is trimmed, soon but not often, and once
+// more a minute after the last; a daemon to which nothing happens does nothing.
 void heap_trim_note(struct heap_trim *trim);
 
 #endif

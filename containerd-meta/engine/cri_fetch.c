@@ -484,12 +484,14 @@ void cri_fetch_container(struct cri_fetch *fetch, engine_stamp asked, const Cri_
     listed(known, asked, element->state);
 }
 
-void cri_fetch_list_end(struct cri_fetch *fetch)
+// What the sink still has was confirmed since the list was asked for: its events are yet to come.
+void cri_fetch_list_buried(struct cri_fetch *fetch)
 {
     for (struct known *known = LIST_FIRST(&fetch->all), *next; known; known = next) {
         next = LIST_NEXT(known, all);
         // What is being asked for was created meanwhile, or will be not found.
-        if (known->listed != fetch->generation && known->ask.phase == ASK_IDLE)
+        if (known->listed != fetch->generation && known->ask.phase == ASK_IDLE &&
+            !sink_knows(known))
             forget(known);
     }
 }
