@@ -66,6 +66,8 @@ struct emitter {
     STAILQ_HEAD(, departed) departed;
     size_t departed_bytes;
 
+    uint64_t stream_ts; // atomic: of the last event that the event thread has seen
+
     // Credit.
     uint64_t returned;    // atomic: events that came back, not counting those given up
     uint64_t given_up_ts; // atomic: events up to this time were given up, or aren't of this stream
@@ -95,8 +97,10 @@ struct emitter *emitter_free(struct emitter *e)
 
 // --- credit --------------------------------------------------------------------------------------
 
-void emitter_acknowledge(struct emitter *e, const struct falco_event *event)
+void emitter_see(struct emitter *e, const struct falco_event *event)
 {
+    // Relaxed: pairs with the load in send(); a number by itself.
+    store_relaxed(&e->stream_ts, event->ts);
     if (!async_event_is_ours(event))
         return;
     metrics_count(e->metrics, METRIC_EVENTS_ACKNOWLEDGED);
@@ -149,8 +153,11 @@ static bool has_credit(struct emitter *e)
 static void send(struct emitter *e, const char *name, const char *json, size_t len)
 {
     char error[FALCO_ERROR_BYTES];
-    int r = async_event_push(&e->sink, name, json, len, error);
+    int r;
 
+    // Relaxed: pairs with the store in emitter_see().
+    e->sink.stream_ts = load_relaxed(&e->stream_ts);
+    r = async_event_push(&e->sink, name, json, len, error);
     if (r == 0) {
         if (under_way(e) == 0)
             e->moved_ns = e->now_ns;
@@ -554,7 +561,8 @@ void emitter_begin(struct emitter *e, struct falco_owner *owner, falco_async_han
     e->sink.owner = owner;
     e->sink.handler = handler;
     e->begun_ns = realtime_ns();
-    e->given_up_ts = e->begun_ns - 1; // what comes back from before isn't of this stream
+    // What comes back from before isn't of this stream, so none of this one is as old.
+    e->given_up_ts = e->sink.last_ts = e->begun_ns - 1;
 }
 
 void emitter_end(struct emitter *e)

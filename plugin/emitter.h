@@ -53,10 +53,11 @@ void emitter_replace(struct emitter *emitter, const struct cmeta_region *old,
 unsigned emitter_run(struct emitter *emitter, const struct cmeta_region *region, uint64_t now_ns);
 
 /**
- * emitter_acknowledge() - take an event that came back, if it is one of ours
+ * emitter_see() - see where the stream stands, and take an event that came back, if it is ours
  *
- * The event thread's, while a stream runs: a look at the name and the time, and an addition.
+ * The event thread's, while a stream runs, for each event it parses: a store, a look at the type,
+ * and at most an addition.
  */
-void emitter_acknowledge(struct emitter *emitter, const struct falco_event *event);
+void emitter_see(struct emitter *emitter, const struct falco_event *event);
 
 #endif

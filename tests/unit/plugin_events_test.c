@@ -4,6 +4,7 @@
 #include "support/plugin_ear.h"
 
 #include "containerd-meta/cleanup.h"
+#include "plugin/async_event.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -97,6 +98,27 @@ START_TEST(container_is_told_once_at_the_present_time_and_without_a_thread)
     ck_assert_uint_eq(told.tid, FALCO_TID_NONE);
     ear_clear(&told);
     ear_expect_nothing_before(&bed, 4);
+    bed_close(&bed);
+}
+END_TEST
+
+// The host is behind with its events, as fields are told by what is known now: in a capture, what
+// was known at an event shall stand before those that follow.
+START_TEST(container_is_told_at_the_time_that_the_stream_has_come_to)
+{
+    struct bed bed;
+    struct told told;
+    uint64_t stream, latest;
+
+    bed_open(&bed, NULL);
+    stream = realtime_ns();
+    host_event(bed.host, event_procexit(1, stream));
+    put(&bed, 3, 0);
+    told = ear_expect(bed.host, "container", 3);
+    latest = realtime_ns() - ASYNC_EVENT_LAG_NS;
+    ck_assert_uint_ge(told.ts, stream);
+    ck_assert_uint_le(told.ts, stream > latest ? stream : latest);
+    ear_clear(&told);
     bed_close(&bed);
 }
 END_TEST
@@ -645,6 +667,7 @@ END_TEST
 
 CHECK_MAIN("plugin_events", 60, containers_that_stand_are_told_at_the_start_and_dead_ones_are_not,
            container_is_told_once_at_the_present_time_and_without_a_thread,
+           container_is_told_at_the_time_that_the_stream_has_come_to,
            region_that_appears_later_has_its_containers_told,
            incomplete_record_is_told_after_two_seconds_with_its_reason_and_again_when_complete,
            record_completed_in_time_is_told_once, what_will_never_be_told_is_not_waited_for,
