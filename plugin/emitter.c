@@ -13,7 +13,7 @@
 
 #define UNDER_WAY_MAX  256u
 #define SILENCE_NS     UINT64_C(10000000000) // after which what is under way is given up
-#define SETTLE_NS      UINT64_C(2000000000)  // how long a record may take to become complete
+#define NAME_NS        UINT64_C(2000000000)  // how long a container may have no name or image
 #define BLOCKED_MS     20u                   // between two looks for acknowledgements
 #define STEPS_MAX      2048u                 // containers looked at in one run
 #define DEPARTED_BYTES (UINT32_C(1) << 20)   // of whole documents kept; then brief ones
@@ -304,15 +304,15 @@ static bool look_at_live(struct emitter *e, uint32_t *mark, uint32_t number, boo
 
     if (*mark == snapshot_digest(&e->snapshot))
         return true;
-    if (is_told(*mark) || due || snapshot_is_settled(&e->snapshot))
+    if (is_told(*mark) || due || snapshot_is_named(&e->snapshot))
         return tell(e, mark);
     if (*mark == MARK_WAITING)
         return true;
     now = realtime_ns();
-    if (now > first_seen && now - first_seen >= SETTLE_NS)
+    if (now > first_seen && now - first_seen >= NAME_NS)
         return tell(e, mark);
     // From now, not from when it was first seen: so the list stays in order.
-    if (!wait_until(e, number, e->now_ns + SETTLE_NS))
+    if (!wait_until(e, number, e->now_ns + NAME_NS))
         return tell(e, mark);
     *mark = MARK_WAITING;
     return true;
