@@ -13,7 +13,7 @@
 
 #define UNDER_WAY_MAX  256u
 #define SILENCE_NS     UINT64_C(10000000000) // after which what is under way is given up
-#define SETTLE_NS      UINT64_C(2000000000)  // how long a record may take to become complete
+#define NAME_NS        UINT64_C(2000000000)  // how long a container may have no name or image
 #define BLOCKED_MS     20u                   // between two looks for acknowledgements
 #define STEPS_MAX      2048u                 // containers looked at in one run
 #define DEPARTED_BYTES (UINT32_C(64) << 10)  // of whole documents kept; then brief ones
@@ -66,6 +66,8 @@ struct emitter {
     STAILQ_HEAD(, departed) departed;
     size_t departed_bytes;
 
+    uint64_t stream_ts; // atomic: of the last event that the event thread has seen
+
     // Credit.
     uint64_t returned;    // atomic: events that came back, not counting those given up
     uint64_t given_up_ts; // atomic: events up to this time were given up, or aren't of this stream
@@ -95,8 +97,10 @@ struct emitter *emitter_free(struct emitter *e)
 
 // --- credit --------------------------------------------------------------------------------------
 
-void emitter_acknowledge(struct emitter *e, const struct falco_event *event)
+void emitter_see(struct emitter *e, const struct falco_event *event)
 {
+    // Relaxed: pairs with the load in send(); a number by itself.
+    store_relaxed(&e->stream_ts, event->ts);
     if (!async_event_is_ours(event))
         return;
     metrics_count(e->metrics, METRIC_EVENTS_ACKNOWLEDGED);
@@ -149,8 +153,11 @@ static bool has_credit(struct emitter *e)
 static void send(struct emitter *e, const char *name, const char *json, size_t len)
 {
     char error[FALCO_ERROR_BYTES];
-    int r = async_event_push(&e->sink, name, json, len, error);
+    int r;
 
+    // Relaxed: pairs with the store in emitter_see().
+    e->sink.stream_ts = load_relaxed(&e->stream_ts);
+    r = async_event_push(&e->sink, name, json, len, error);
     if (r == 0) {
         if (under_way(e) == 0)
             e->moved_ns = e->now_ns;
@@ -297,15 +304,15 @@ static bool look_at_live(struct emitter *e, uint32_t *mark, uint32_t number, boo
 
     if (*mark == snapshot_digest(&e->snapshot))
         return true;
-    if (is_told(*mark) || due || snapshot_is_settled(&e->snapshot))
+    if (is_told(*mark) || due || snapshot_is_named(&e->snapshot))
         return tell(e, mark);
     if (*mark == MARK_WAITING)
         return true;
     now = realtime_ns();
-    if (now > first_seen && now - first_seen >= SETTLE_NS)
+    if (now > first_seen && now - first_seen >= NAME_NS)
         return tell(e, mark);
     // From now, not from when it was first seen: so the list stays in order.
-    if (!wait_until(e, number, e->now_ns + SETTLE_NS))
+    if (!wait_until(e, number, e->now_ns + NAME_NS))
         return tell(e, mark);
     *mark = MARK_WAITING;
     return true;
@@ -554,7 +561,8 @@ void emitter_begin(struct emitter *e, struct falco_owner *owner, falco_async_han
     e->sink.owner = owner;
     e->sink.handler = handler;
     e->begun_ns = realtime_ns();
-    e->given_up_ts = e->begun_ns - 1; // what comes back from before isn't of this stream
+    // What comes back from before isn't of this stream, so none of this one is as old.
+    e->given_up_ts = e->sink.last_ts = e->begun_ns - 1;
 }
 
 void emitter_end(struct emitter *e)

@@ -2,8 +2,11 @@
 // Container events: tells the host which containers come, change and go.
 //
 // All of it is the follower's, between begin and end, except the acknowledgement. An event is sent
-// when a record is settled (or 2 s after the container was first seen, with the reasons for what is
-// missing), when something that rules can see has changed, and when the container is removed. At
+// when a record has a name and an image (or 2 s after the container was first seen), with the
+// reasons for what it doesn't know yet; when something that rules can see has changed, as at the
+// moment when the rest is known; and when the container is removed. What waited for the rest would
+// be missing in captures at the container's first events, where it wasn't live: Docker tells name
+// and image when it creates a container and answers questions about it when that has started. At
 // the start all containers that stand are told.
 //
 // The region's change log is the queue: what the host has no room for yet waits there. If the log
@@ -53,10 +56,11 @@ void emitter_replace(struct emitter *emitter, const struct cmeta_region *old,
 unsigned emitter_run(struct emitter *emitter, const struct cmeta_region *region, uint64_t now_ns);
 
 /**
- * emitter_acknowledge() - take an event that came back, if it is one of ours
+ * emitter_see() - see where the stream stands, and take an event that came back, if it is ours
  *
- * The event thread's, while a stream runs: a look at the name and the time, and an addition.
+ * The event thread's, while a stream runs, for each event it parses: a store, a look at the type,
+ * and at most an addition.
  */
-void emitter_acknowledge(struct emitter *emitter, const struct falco_event *event);
+void emitter_see(struct emitter *emitter, const struct falco_event *event);
 
 #endif

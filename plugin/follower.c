@@ -505,9 +505,9 @@ bool follower_is_running(const struct follower *f)
     return f->running;
 }
 
-void follower_acknowledge(struct follower *f, const struct falco_event *event)
+void follower_see(struct follower *f, const struct falco_event *event)
 {
-    emitter_acknowledge(f->emitter, event);
+    emitter_see(f->emitter, event);
 }
 
 struct follower_shared *follower_share(struct follower *f)

@@ -47,8 +47,8 @@ void follower_map_once(struct follower *follower);
 void follower_stop(struct follower *follower);
 bool follower_is_running(const struct follower *follower);
 
-// An async event came back, perhaps one of ours (emitter.h); while it is running.
-void follower_acknowledge(struct follower *follower, const struct falco_event *event);
+// An event is parsed, perhaps one of ours that came back (emitter.h); while it is running.
+void follower_see(struct follower *follower, const struct falco_event *event);
 
 // --- for the event thread ------------------------------------------------------------------------
 

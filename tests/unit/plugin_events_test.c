@@ -4,6 +4,7 @@
 #include "support/plugin_ear.h"
 
 #include "containerd-meta/cleanup.h"
+#include "plugin/async_event.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -101,6 +102,27 @@ START_TEST(container_is_told_once_at_the_present_time_and_without_a_thread)
 }
 END_TEST
 
+// The host is behind with its events, as fields are told by what is known now: in a capture, what
+// was known at an event shall stand before those that follow.
+START_TEST(container_is_told_at_the_time_that_the_stream_has_come_to)
+{
+    struct bed bed;
+    struct told told;
+    uint64_t stream, latest;
+
+    bed_open(&bed, NULL);
+    stream = realtime_ns();
+    host_event(bed.host, event_procexit(1, stream));
+    put(&bed, 3, 0);
+    told = ear_expect(bed.host, "container", 3);
+    latest = realtime_ns() - ASYNC_EVENT_LAG_NS;
+    ck_assert_uint_ge(told.ts, stream);
+    ck_assert_uint_le(told.ts, stream > latest ? stream : latest);
+    ear_clear(&told);
+    bed_close(&bed);
+}
+END_TEST
+
 START_TEST(region_that_appears_later_has_its_containers_told)
 {
     struct bed bed = {.writer = NULL};
@@ -116,7 +138,36 @@ START_TEST(region_that_appears_later_has_its_containers_told)
 END_TEST
 
 // What the image group lacks is NULL to rules, and says why.
-START_TEST(incomplete_record_is_told_after_two_seconds_with_its_reason_and_again_when_complete)
+START_TEST(record_without_image_is_told_after_two_seconds_with_its_reason_and_again_when_complete)
+{
+    struct bed bed;
+    struct cmeta_container content;
+    struct told told;
+
+    bed_open(&bed, NULL);
+    sample_content(3, 0, &content);
+    content.known &= ~CMETA_GROUP_BIT(CMETA_GROUP_IMAGE);
+    content.reason[CMETA_GROUP_IMAGE] = CMETA_REASON_ENGINE_UNREACHABLE;
+    bed_put(&bed, 3, &content);
+    put(&bed, 4, 0);
+    expect(&bed, "container", 4); // it doesn't keep others waiting
+    LEAP_SECONDS(2);
+    told = ear_expect(bed.host, "container", 3);
+    ck_assert_str_eq(
+        json_string_value(json_object_get(json_object_get(told.doc, "unknown"), "image")),
+        cmeta_reason_name(CMETA_REASON_ENGINE_UNREACHABLE));
+    ck_assert_uint_eq(json_object_size(json_object_get(told.doc, "unknown")), 1);
+    ear_clear(&told);
+    put(&bed, 3, 0);
+    told = ear_expect(bed.host, "container", 3);
+    ck_assert_ptr_null(json_object_get(told.doc, "unknown"));
+    ear_clear(&told);
+    bed_close(&bed);
+}
+END_TEST
+
+// A capture has its events behind it, and they shall have what was known.
+START_TEST(named_record_is_told_at_once_and_again_when_complete)
 {
     struct bed bed;
     struct cmeta_container content;
@@ -126,16 +177,12 @@ START_TEST(incomplete_record_is_told_after_two_seconds_with_its_reason_and_again
     sample_content(3, 0, &content);
     content.known &= ~CMETA_GROUP_BIT(CMETA_GROUP_MOUNTS);
     content.mounts_count = 0;
-    content.reason[CMETA_GROUP_MOUNTS] = CMETA_REASON_ENGINE_UNREACHABLE;
+    content.reason[CMETA_GROUP_MOUNTS] = CMETA_REASON_NOT_YET;
     bed_put(&bed, 3, &content);
-    put(&bed, 4, 0);
-    expect(&bed, "container", 4); // it doesn't keep others waiting
-    LEAP_SECONDS(2);
     told = ear_expect(bed.host, "container", 3);
     ck_assert_str_eq(
         json_string_value(json_object_get(json_object_get(told.doc, "unknown"), "mounts")),
-        cmeta_reason_name(CMETA_REASON_ENGINE_UNREACHABLE));
-    ck_assert_uint_eq(json_object_size(json_object_get(told.doc, "unknown")), 1);
+        cmeta_reason_name(CMETA_REASON_NOT_YET));
     ck_assert_uint_eq(json_array_size(json_object_get(told.doc, "Mounts")), 0);
     ear_clear(&told);
     put(&bed, 3, 0);
@@ -147,7 +194,7 @@ START_TEST(incomplete_record_is_told_after_two_seconds_with_its_reason_and_again
 }
 END_TEST
 
-START_TEST(record_completed_in_time_is_told_once)
+START_TEST(record_named_in_time_is_told_once)
 {
     struct bed bed;
     struct cmeta_container content;
@@ -645,10 +692,12 @@ END_TEST
 
 CHECK_MAIN("plugin_events", 60, containers_that_stand_are_told_at_the_start_and_dead_ones_are_not,
            container_is_told_once_at_the_present_time_and_without_a_thread,
+           container_is_told_at_the_time_that_the_stream_has_come_to,
            region_that_appears_later_has_its_containers_told,
-           incomplete_record_is_told_after_two_seconds_with_its_reason_and_again_when_complete,
-           record_completed_in_time_is_told_once, what_will_never_be_told_is_not_waited_for,
-           change_is_told_only_if_a_rule_could_see_it, removal_is_told_with_the_whole_record,
+           record_without_image_is_told_after_two_seconds_with_its_reason_and_again_when_complete,
+           named_record_is_told_at_once_and_again_when_complete, record_named_in_time_is_told_once,
+           what_will_never_be_told_is_not_waited_for, change_is_told_only_if_a_rule_could_see_it,
+           removal_is_told_with_the_whole_record,
            container_that_came_and_went_unseen_is_told_all_the_same,
            never_more_than_256_are_under_way, host_that_returns_nothing_does_not_stop_the_stream,
            events_that_come_back_late_are_no_credit_beyond_what_is_there,
