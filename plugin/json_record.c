@@ -269,7 +269,7 @@ int json_record_name(struct told *told, struct cmeta_str id, struct cmeta_str fu
 {
     struct cmeta_str shown = full_id.len ? full_id : id;
 
-    if (!is_id(shown))
+    if (!shown.data || !is_id(shown))
         return -EINVAL;
     copy(told->id, shown, cmeta_id_is_hex64(shown.data, shown.len) ? 12 : shown.len);
     told->full_id[0] = '\0';
