@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <time.h>
 
+// A clock that is set back by more has been set; the events that bear the time before are at most
+// as many as are under way.
+#define SET_BACK_NS UINT64_C(1000000000)
+
 static uint64_t next_ts(struct async_sink *sink)
 {
     struct timespec t;
@@ -12,8 +16,12 @@ static uint64_t next_ts(struct async_sink *sink)
 
     clock_gettime(CLOCK_REALTIME, &t);
     now = (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
-    // The host delivers by time: a removal must not overtake what it removes.
-    sink->last_ts = now > sink->last_ts ? now : sink->last_ts + 1;
+    // The host delivers by time: a removal must not overtake what it removes. But it drops, and
+    // says nothing, what lies more than 10 s in the future.
+    if (now > sink->last_ts || sink->last_ts - now > SET_BACK_NS)
+        sink->last_ts = now;
+    else
+        sink->last_ts++;
     return sink->last_ts;
 }
 

@@ -18,7 +18,7 @@
 struct async_sink {
     struct falco_owner *owner;
     falco_async_handler handler; // NULL: nowhere
-    uint64_t last_ts;            // of the event before: each is later than the one before it
+    uint64_t last_ts; // of the event before: each is later, unless the clock was set back
 };
 
 /**
