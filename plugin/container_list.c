@@ -81,7 +81,7 @@ static bool add_row(struct builder *b, const struct cmeta_view *view,
     return true;
 }
 
-static bool has_own_address(const struct cmeta_view *view, const struct cmeta_status *status)
+bool container_has_own_address(const struct cmeta_view *view, const struct cmeta_status *status)
 {
     unsigned state = CMETA_STATUS_STATE(status->word);
     struct cmeta_str ip;
@@ -110,7 +110,7 @@ static bool add_container(struct builder *b, const struct cmeta_region *region, 
         return true;
     b->list->containers++;
     b->list->missing_images += lacks_image(&view);
-    return !has_own_address(&view, &status) || add_row(b, &view, &status);
+    return !container_has_own_address(&view, &status) || add_row(b, &view, &status);
 }
 
 struct container_list *container_list_new(const struct cmeta_region *region)

@@ -45,4 +45,7 @@ struct cmeta_str container_column_text(const struct cmeta_view *view,
                                        const struct cmeta_status *status,
                                        enum container_column column);
 
+// Whether it runs and has an address that isn't the host's.
+bool container_has_own_address(const struct cmeta_view *view, const struct cmeta_status *status);
+
 #endif

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "containers_table.h"
 
+#include "capture_store.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +21,7 @@ struct pool_row {
 
 struct containers_table {
     const struct follower_shared *shared; // the follower's
+    const struct capture_store *captured; // the records'
     struct container_row host, fixed;
     const char *fixed_id; // of the static engine; NULL: it is off
     struct pool_row pool[POOL_ROWS];
@@ -55,7 +58,8 @@ static uint64_t get_size(struct falco_table *t)
 {
     const struct container_list *list = follower_containers(table_of(t)->shared);
 
-    return UINT64_C(1) + (table_of(t)->fixed_id ? 1 : 0) + (list ? list->count : 0);
+    return UINT64_C(1) + (table_of(t)->fixed_id ? 1 : 0) + (list ? list->count : 0) +
+           capture_store_rows(table_of(t)->captured);
 }
 
 static void fill_row(struct pool_row *to, const struct cmeta_view *view,
@@ -72,17 +76,33 @@ static void fill_row(struct pool_row *to, const struct cmeta_view *view,
     to->row.type = cmeta_view_type(view);
 }
 
-static struct falco_entry *get_container(struct containers_table *table, const char *id)
+static bool find_in_region(const struct containers_table *table, const char *id,
+                           struct cmeta_view *view, struct cmeta_status *status)
 {
     const struct cmeta_region *region = follower_region(table->shared);
+    cmeta_handle handle;
+
+    return region && cmeta_reader_find(region, id, strlen(id), &handle) == CMETA_FOUND &&
+           cmeta_reader_status(region, handle, status) && cmeta_reader_record(region, handle, view);
+}
+
+static bool find_in_capture(const struct containers_table *table, const char *id,
+                            struct cmeta_view *view, struct cmeta_status *status)
+{
+    cmeta_handle handle;
+
+    *status = (struct cmeta_status){.id = {id, (uint32_t)strlen(id)}};
+    return capture_store_find(table->captured, id, strlen(id), &handle) == CMETA_FOUND &&
+           capture_store_record(table->captured, handle, view);
+}
+
+static struct falco_entry *get_container(struct containers_table *table, const char *id)
+{
     struct cmeta_status status;
     struct cmeta_view view;
-    cmeta_handle handle;
     unsigned i = 0;
 
-    if (!region || cmeta_reader_find(region, id, strlen(id), &handle) != CMETA_FOUND ||
-        !cmeta_reader_status(region, handle, &status) ||
-        !cmeta_reader_record(region, handle, &view))
+    if (!find_in_region(table, id, &view, &status) && !find_in_capture(table, id, &view, &status))
         return NULL;
     while (i < POOL_ROWS && table->pool[i].used)
         i++;
@@ -139,6 +159,8 @@ static falco_bool iterate(struct falco_table *t, falco_table_iterator it, void *
 {
     struct containers_table *table = table_of(t);
     const struct container_list *list = follower_containers(table->shared);
+    const struct container_row *row;
+    const void *cursor = NULL;
 
     if (!it(state, entry_of(&table->host)))
         return 0;
@@ -146,6 +168,9 @@ static falco_bool iterate(struct falco_table *t, falco_table_iterator it, void *
         return 0;
     for (uint32_t i = 0; list && i < list->count; i++)
         if (!it(state, entry_of(&list->rows[i])))
+            return 0;
+    while ((row = capture_store_next(table->captured, &cursor)) != NULL)
+        if (!it(state, entry_of(row)))
             return 0;
     return 1;
 }
@@ -227,13 +252,15 @@ static falco_rc write_field(struct falco_table *t, struct falco_entry *e,
 // --- life ----------------------------------------------------------------------------------------
 
 struct containers_table *containers_table_new(const struct config *config,
-                                              struct follower *follower)
+                                              struct follower *follower,
+                                              const struct capture_store *captured)
 {
     struct containers_table *table = calloc(1, sizeof(*table));
 
     if (!table)
         return NULL;
     table->shared = follower_share(follower);
+    table->captured = captured;
     table->host = (struct container_row){.text = {[COLUMN_IP] = "",
                                                   [COLUMN_USER] = "",
                                                   [COLUMN_ID] = "host",

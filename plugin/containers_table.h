@@ -3,8 +3,8 @@
 // type by the key that container_id has; the host's row is "".
 //
 // Iterated are the host and the running containers with an address of their own (libsinsp walks
-// over it at connections of processes without one); by key any container of the region is found.
-// Read-only, and the event thread's.
+// over it at connections of processes without one); by key any container of the region, or of the
+// capture being read, is found. Read-only, and the event thread's.
 #ifndef PLUGIN_CONTAINERS_TABLE_H
 #define PLUGIN_CONTAINERS_TABLE_H
 
@@ -14,7 +14,8 @@ struct containers_table;
 
 // Borrowed until containers_table_free(). Return: NULL without memory.
 struct containers_table *containers_table_new(const struct config *config,
-                                              struct follower *follower);
+                                              struct follower *follower,
+                                              const struct capture_store *captured);
 struct containers_table *containers_table_free(struct containers_table *table);
 
 /**

@@ -7,6 +7,7 @@
 // is told; a boolean or a joined list there would be a guess and isn't.
 #include "fields.h"
 
+#include "category.h"
 #include "fields_list.h"
 #include "glob.h"
 
@@ -130,13 +131,10 @@ static void record_string(struct request *q, const struct rule *rule, const char
 
 static void record_id(struct request *q, bool whole)
 {
-    struct cmeta_status status;
+    struct cmeta_str id;
 
-    if (!cmeta_reader_status(records_region(q->fields->records), q->subject->handle, &status))
-        return;
-    if (!whole && cmeta_id_is_hex64(status.id.data, status.id.len))
-        status.id.len = 12;
-    answer_text(q, status.id);
+    if (records_id(q->fields->records, q->subject, whole, &id))
+        answer_text(q, id);
 }
 
 static void record_sandbox(struct request *q, const struct rule *rule)
@@ -159,6 +157,18 @@ static void record_label(struct request *q, const struct rule *rule)
 
     if (key && cmeta_view_find_label(&q->subject->view, rule->which, key, strlen(key), &value))
         answer_text(q, value);
+}
+
+// What a container's own processes start is no probe, whatever is known of the container.
+static void record_category(struct request *q, const struct rule *rule)
+{
+    enum thread_category category;
+
+    if (q->subject->is_told)
+        return;
+    category = records_category(q->fields->records, q->access, q->in->evt, q->subject);
+    if (category != CATEGORY_NONE || is_known(q, rule->group))
+        answer_bool(q, category == category_of_probe((enum cmeta_probe_kind)rule->which));
 }
 
 // --- mounts --------------------------------------------------------------------------------------
@@ -275,6 +285,9 @@ static void extract_record(struct request *q, const struct rule *rule)
     case HOW_MOUNT:
         record_mount(q, rule);
         break;
+    case HOW_CATEGORY:
+        record_category(q, rule);
+        break;
     default:
         break;
     }
@@ -300,6 +313,10 @@ static void extract_host(struct request *q, const struct rule *rule)
         break;
     case HOW_FLAG:
         answer_bool(q, false);
+        break;
+    case HOW_CATEGORY:
+        if (!q->subject->is_told)
+            answer_bool(q, false);
         break;
     default:
         break;
@@ -349,8 +366,10 @@ static void extract_static(struct request *q, const struct rule *rule)
 static void extract_time(struct request *q, const struct rule *rule)
 {
     const struct falco_event *event = q->in->evt;
-    uint64_t start = records_pidns_start(q->fields->records, q->access, event);
+    uint64_t start = 0;
 
+    if (!q->subject->is_told)
+        start = records_pidns_start(q->fields->records, q->access, event);
     if (start == 0)
         return;
     if (rule->how == HOW_START)

@@ -20,6 +20,7 @@ enum how {
     HOW_SANDBOX,    // the beginning of an ID
     HOW_LABEL,      // by key
     HOW_MOUNT,      // by index or glob
+    HOW_CATEGORY,   // whether the process is a probe of a kind; only when the group is known
     HOW_START,
     HOW_DURATION,
 };
@@ -149,16 +150,16 @@ enum mount_part {
       JOINED, LABELS, CMETA_STRING_LABELS_JOINED) \
     X(",", "proc.is_container_healthcheck", "bool", NO_ARG, PLAIN, \
       "[Deprecated] Process Is Container Healthcheck", \
-      "No value.", \
-      NULL, HEALTH, 0) \
+      "Whether the process runs the container's health check, or was started by it.", \
+      CATEGORY, HEALTH, CMETA_PROBE_HEALTHCHECK) \
     X(",", "proc.is_container_liveness_probe", "bool", NO_ARG, PLAIN, \
       "[Deprecated] Process Is Container Liveness", \
-      "No value.", \
-      NULL, HEALTH, 0) \
+      "Whether the process runs the container's liveness probe, or was started by it.", \
+      CATEGORY, HEALTH, CMETA_PROBE_LIVENESS) \
     X(",", "proc.is_container_readiness_probe", "bool", NO_ARG, PLAIN, \
       "[Deprecated] Process Is Container Readiness", \
-      "No value.", \
-      NULL, HEALTH, 0) \
+      "Whether the process runs the container's readiness probe, or was started by it.", \
+      CATEGORY, HEALTH, CMETA_PROBE_READINESS) \
     X(",", "k8s.pod.name", "string", NO_ARG, SUGGESTED, "Pod Name", \
       "The name of the pod that the container belongs to.", \
       POD_STRING, POD, CMETA_STRING_POD_NAME) \

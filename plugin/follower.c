@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "follower.h"
 
+#include "emitter.h"
 #include "load.h"
 #include "reader.h"
 #include "symver.h"
@@ -26,6 +27,7 @@
 #define ALIVE_PAUSE_NS   5000000000u
 #define HEARTBEAT_MAX_NS 30000000000u
 #define PROC_TEXT_MAX    16384u
+#define NS_PER_S         UINT64_C(1000000000)
 
 struct question {
     int64_t tid;
@@ -37,8 +39,9 @@ enum daemon { DAEMON_UNKNOWN, DAEMON_ALIVE, DAEMON_GONE, DAEMON_STALE };
 
 struct follower {
     const struct config *config;
-    const struct logger *logger;
+    struct logger *logger;
     struct metrics *metrics;
+    struct emitter *emitter;
 
     struct follower_shared shared;
 
@@ -71,7 +74,7 @@ static uint64_t now_ns(void)
     struct timespec t;
 
     clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
+    return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
 }
 
 // --- the region ----------------------------------------------------------------------------------
@@ -147,10 +150,12 @@ static void follow_region(struct follower *f)
     region = map_region(f);
     if (!region)
         return;
+    emitter_replace(f->emitter, f->latest, region); // while the old one is there to be read
     f->latest = region;
     f->list_stale = true;
     free_region(handover_offer(&f->shared.regions, region));
     metrics_set(f->metrics, METRIC_REGION_MAPPED, 1);
+    metrics_set(f->metrics, METRIC_REGION_EPOCH, region->epoch);
 }
 
 // --- the list of containers ----------------------------------------------------------------------
@@ -291,6 +296,17 @@ static enum daemon ask_daemon(struct follower *f, uint64_t now)
     return now - f->heartbeat_seen_ns > HEARTBEAT_MAX_NS ? DAEMON_STALE : DAEMON_ALIVE;
 }
 
+static void measure(struct follower *f, uint64_t now)
+{
+    const struct cmeta_header *header = (const void *)f->latest->base;
+    uint64_t made = load_relaxed(&header->created_monotonic_ns);
+
+    metrics_set(f->metrics, METRIC_REGION_AGE, now > made ? (now - made) / NS_PER_S : 0);
+    metrics_set(f->metrics, METRIC_HEARTBEAT_AGE, (now - f->heartbeat_seen_ns) / NS_PER_S);
+    metrics_set(f->metrics, METRIC_DAEMON_ALIVE, f->daemon == DAEMON_ALIVE);
+    metrics_set(f->metrics, METRIC_HEARTBEAT_STALE, f->daemon == DAEMON_STALE);
+}
+
 static void watch_daemon(struct follower *f, uint64_t now)
 {
     enum daemon before = f->daemon;
@@ -299,7 +315,7 @@ static void watch_daemon(struct follower *f, uint64_t now)
         return;
     f->alive_due_ns = now + ALIVE_PAUSE_NS;
     f->daemon = ask_daemon(f, now);
-    metrics_set(f->metrics, METRIC_DAEMON_ALIVE, f->daemon == DAEMON_ALIVE);
+    measure(f, now);
     if (f->daemon == before)
         return;
     if (f->daemon == DAEMON_GONE)
@@ -330,10 +346,13 @@ static bool is_stopping(struct follower *f)
     return load_acquire(&f->stopping) != 0; // pairs with the release in follower_stop()
 }
 
-static void sleep_until_change(struct follower *f, uint32_t word, uint64_t now)
+static void sleep_until_change(struct follower *f, uint32_t word, uint64_t now, unsigned wanted_ms)
 {
     unsigned timeout_ms = now < f->busy_until_ns ? BUSY_WAIT_MS : IDLE_WAIT_MS;
 
+    if (wanted_ms == 0)
+        return;
+    timeout_ms = wanted_ms < timeout_ms ? wanted_ms : timeout_ms;
     if (!f->latest) {
         futex_wait(&f->stopping, 0, timeout_ms);
         return;
@@ -361,13 +380,16 @@ static void *follow(void *argument)
     while (!is_stopping(f)) {
         uint32_t word;
         uint64_t now = now_ns();
+        unsigned wanted_ms = IDLE_WAIT_MS;
 
         follow_region(f);
         word = f->latest ? cmeta_follow_word(f->latest) : 0;
         answer_questions(f, now);
         refresh_list(f, now);
         watch_daemon(f, now);
-        sleep_until_change(f, word, now_ns());
+        if (f->latest)
+            wanted_ms = emitter_run(f->emitter, f->latest, now);
+        sleep_until_change(f, word, now_ns(), wanted_ms);
     }
     store_release(&f->ended, 1); // pairs with the acquire in follower_stop()
     syscall(SYS_futex, &f->ended, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
@@ -376,13 +398,17 @@ static void *follow(void *argument)
 
 // --- life ----------------------------------------------------------------------------------------
 
-struct follower *follower_new(const struct config *config, const struct logger *logger,
+struct follower *follower_new(const struct config *config, struct logger *logger,
                               struct metrics *metrics)
 {
     struct follower *f = calloc(1, sizeof(*f));
 
-    if (!f)
+    if (f)
+        f->emitter = emitter_new(logger, metrics);
+    if (!f || !f->emitter) {
+        free(f);
         return NULL;
+    }
     f->config = config;
     f->logger = logger;
     f->metrics = metrics;
@@ -392,8 +418,10 @@ struct follower *follower_new(const struct config *config, const struct logger *
 
 struct follower *follower_free(struct follower *f)
 {
-    if (f)
+    if (f) {
         follower_stop(f);
+        emitter_free(f->emitter);
+    }
     free(f);
     return NULL;
 }
@@ -419,9 +447,10 @@ static int start_thread(struct follower *f)
     return -r;
 }
 
-int follower_start(struct follower *f)
+int follower_start(struct follower *f, struct falco_owner *owner, falco_async_handler handler)
 {
     follower_stop(f);
+    emitter_begin(f->emitter, owner, handler);
     store_relaxed(&f->stopping, 0);
     store_relaxed(&f->ended, 0);
     follower_map_once(f);
@@ -452,15 +481,15 @@ static void reset(struct follower *f)
     f->daemon = DAEMON_UNKNOWN;
     f->heartbeat_seen_ns = f->alive_due_ns = f->list_due_ns = f->busy_until_ns = 0;
     f->asked = f->heard = f->answered = f->answers_taken = 0;
-    for (unsigned i = METRIC_CONTAINERS; i <= METRIC_REGION_MAPPED; i++)
+    for (unsigned i = METRIC_CONTAINERS; i <= METRIC_HEARTBEAT_AGE; i++)
         metrics_set(f->metrics, i, 0);
-    metrics_set(f->metrics, METRIC_DAEMON_ALIVE, 0);
 }
 
 void follower_stop(struct follower *f)
 {
     if (f->running)
         stop_thread(f);
+    emitter_end(f->emitter);
     free_region(f->shared.regions.current);
     free_region(f->shared.regions.pending);
     free_region(f->shared.regions.retired);
@@ -474,6 +503,11 @@ void follower_stop(struct follower *f)
 bool follower_is_running(const struct follower *f)
 {
     return f->running;
+}
+
+void follower_acknowledge(struct follower *f, const struct falco_event *event)
+{
+    emitter_acknowledge(f->emitter, event);
 }
 
 struct follower_shared *follower_share(struct follower *f)

@@ -2,8 +2,9 @@
 // The follower: the only thread of the plugin, and the only one that makes system calls.
 //
 // It keeps the folder's present region mapped and hands it to the event thread, makes snapshots of
-// the containers that have an address, asks /proc about threads whose events didn't tell, and
-// watches whether the daemon lives. The event thread never waits for it.
+// the containers that have an address, asks /proc about threads whose events didn't tell, watches
+// whether the daemon lives, and tells the host of containers (emitter.h). The event thread never
+// waits for it.
 #ifndef PLUGIN_FOLLOWER_H
 #define PLUGIN_FOLLOWER_H
 
@@ -26,23 +27,28 @@ struct follower_shared {
 };
 
 // All three are borrowed until follower_free().
-struct follower *follower_new(const struct config *config, const struct logger *logger,
+struct follower *follower_new(const struct config *config, struct logger *logger,
                               struct metrics *metrics);
 // Stops it first. Return: NULL.
 struct follower *follower_free(struct follower *follower);
 
 /**
  * follower_start() - map the region, if there is one, and start the thread
+ * @owner, @handler: where container events go until follower_stop() returns
  *
  * The region is there when this returns. A missing region is no error: it is waited for.
  * Return: 0; -errno if the thread can't be made.
  */
-int follower_start(struct follower *follower);
+int follower_start(struct follower *follower, struct falco_owner *owner,
+                   falco_async_handler handler);
 // Maps the region without a thread: a replay that was told to.
 void follower_map_once(struct follower *follower);
 // Ends the thread within 100 ms and unmaps everything. Harmless when nothing was started.
 void follower_stop(struct follower *follower);
 bool follower_is_running(const struct follower *follower);
+
+// An async event came back, perhaps one of ours (emitter.h); while it is running.
+void follower_acknowledge(struct follower *follower, const struct falco_event *event);
 
 // --- for the event thread ------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@
 // another. Only the follower thread of a live instance makes system calls; see follower.h.
 #include "config.h"
 #include "containers_table.h"
+#include "dump.h"
 #include "fields.h"
 #include "follower.h"
 #include "logger.h"
@@ -25,7 +26,7 @@ struct falco_plugin {
     struct records *records;
     struct fields *fields;
     struct containers_table *containers;
-    char error[1024];
+    char error[FALCO_ERROR_BYTES];
 };
 
 // --- what it is ----------------------------------------------------------------------------------
@@ -50,6 +51,8 @@ EXPORT const char *plugin_get_last_error(struct falco_plugin *s);
 EXPORT const struct falco_metric *plugin_get_metrics(struct falco_plugin *s, uint32_t *n);
 EXPORT falco_rc plugin_set_async_event_handler(struct falco_plugin *s, struct falco_owner *owner,
                                                falco_async_handler handler);
+EXPORT falco_rc plugin_dump_state(struct falco_plugin *s, struct falco_owner *owner,
+                                  falco_async_handler handler);
 EXPORT falco_rc plugin_capture_open(struct falco_plugin *s, const struct falco_listen_input *in);
 EXPORT falco_rc plugin_capture_close(struct falco_plugin *s, const struct falco_listen_input *in);
 EXPORT falco_rc plugin_parse_event(struct falco_plugin *s, const struct falco_event_input *event,
@@ -110,7 +113,7 @@ const char *plugin_get_async_event_sources(void)
 
 const char *plugin_get_async_events(void)
 {
-    return "[\"container\",\"container_removed\"]";
+    return "[\"" ASYNC_EVENT_CONTAINER "\",\"" ASYNC_EVENT_REMOVED "\"]";
 }
 
 // None named: fields are extracted for events of every type.
@@ -164,7 +167,7 @@ static int make_parts(struct falco_plugin *s)
     if (s->records)
         s->fields = fields_new(&s->config, s->records, &s->metrics);
     if (s->fields)
-        s->containers = containers_table_new(&s->config, s->follower);
+        s->containers = containers_table_new(&s->config, s->follower, records_captured(s->records));
     if (s->containers)
         return 0;
     snprintf(s->error, sizeof(s->error), "out of memory; free some and start again");
@@ -224,29 +227,50 @@ const struct falco_metric *plugin_get_metrics(struct falco_plugin *s, uint32_t *
 
 static void stop(struct falco_plugin *s)
 {
-    records_forget(s->records);
+    records_end(s->records);
     follower_stop(s->follower);
 }
 
-// A handler means a live capture. Nothing is sent through it yet, but now this host's containers
-// are those of the events.
+// A handler means a live capture: now this host's containers are those of the events.
 falco_rc plugin_set_async_event_handler(struct falco_plugin *s, struct falco_owner *owner,
                                         falco_async_handler handler)
 {
+    struct async_sink sink = {.owner = owner, .handler = handler};
     int r;
 
-    (void)owner;
     if (!s->follower)
         return FALCO_RC_SUCCESS;
     stop(s);
-    if (!handler || s->config.fixed.enabled)
+    if (!handler)
         return FALCO_RC_SUCCESS;
-    r = follower_start(s->follower);
+    if (s->config.fixed.enabled) {
+        dump_static(&s->config.fixed, &sink, &s->metrics, s->error);
+        return FALCO_RC_SUCCESS;
+    }
+    r = follower_start(s->follower, owner, handler);
     if (r == 0)
         return FALCO_RC_SUCCESS;
     snprintf(s->error, sizeof(s->error),
              "cannot start the follower thread: %s; raise the limit of threads", strerror(-r));
     return FALCO_RC_FAILURE;
+}
+
+falco_rc plugin_dump_state(struct falco_plugin *s, struct falco_owner *owner,
+                           falco_async_handler handler)
+{
+    struct async_sink sink = {.owner = owner, .handler = handler};
+    int r;
+
+    if (!s->follower || !handler)
+        return FALCO_RC_SUCCESS;
+    if (s->config.fixed.enabled) {
+        r = dump_static(&s->config.fixed, &sink, &s->metrics, s->error);
+    } else {
+        records_forget(s->records);
+        follower_update(s->follower, follower_share(s->follower));
+        r = dump_containers(records_region(s->records), &sink, &s->metrics, s->error);
+    }
+    return r == 0 ? FALCO_RC_SUCCESS : FALCO_RC_FAILURE;
 }
 
 falco_rc plugin_capture_open(struct falco_plugin *s, const struct falco_listen_input *in)
@@ -274,7 +298,9 @@ falco_rc plugin_parse_event(struct falco_plugin *s, const struct falco_event_inp
 {
     struct table_access access = {in->reader_ext, in->writer_ext};
 
-    records_parse(s->records, &access, event->evt);
+    if (event->evt->type == FALCO_EVENT_ASYNC && follower_is_running(s->follower))
+        follower_acknowledge(s->follower, event->evt);
+    records_parse(s->records, &access, event);
     return FALCO_RC_SUCCESS;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "records.h"
 
+#include "category.h"
 #include "event.h"
 #include "late.h"
 
@@ -23,6 +24,8 @@ struct records {
     struct threads threads;
     struct witness witness; // of the thread being looked at
     struct late late;
+    struct capture *capture;
+    struct lookup lookup;
     uint32_t questions; // number of the last one
 
     // The event that `subject` belongs to.
@@ -38,6 +41,11 @@ struct records *records_new(const struct config *config, struct follower *follow
 
     if (!r)
         return NULL;
+    r->capture = capture_new(metrics);
+    if (!r->capture)
+        return records_free(r);
+    r->lookup.captured = capture_containers(r->capture);
+    r->lookup.shared = follower_share(follower);
     r->config = config;
     r->follower = follower;
     r->shared = follower_share(follower);
@@ -47,7 +55,10 @@ struct records *records_new(const struct config *config, struct follower *follow
 
 struct records *records_free(struct records *r)
 {
-    free(r);
+    if (r) {
+        capture_free(r->capture);
+        free(r);
+    }
     return NULL;
 }
 
@@ -63,61 +74,38 @@ void records_forget(struct records *r)
     late_clear(&r->late);
 }
 
+void records_end(struct records *r)
+{
+    records_forget(r);
+    capture_forget(r->capture);
+}
+
 const struct cmeta_region *records_region(const struct records *r)
 {
     return follower_region(r->shared);
 }
 
+const struct capture_store *records_captured(const struct records *r)
+{
+    return r->lookup.captured;
+}
+
 // --- from cgroups to a reference -----------------------------------------------------------------
-
-// Changes when the region does: what wasn't found need not be looked for again before.
-static uint32_t stamp_of(const struct cmeta_region *region)
-{
-    return region ? REF_STAMP(cmeta_reader_revision(region) + region->epoch) : 0;
-}
-
-static enum cmeta_found find_weak(const struct cmeta_region *region, const struct witness *w,
-                                  cmeta_handle *handle)
-{
-    char scope[sizeof("containerd/") + CMETA_NAMESPACE_MAX] = "containerd/";
-    size_t len = sizeof("containerd/") - 1;
-
-    memcpy(scope + len, w->ns, w->ns_len);
-    return cmeta_reader_find_full(region, w->id, w->id_len, scope, len + w->ns_len, handle);
-}
-
-// Of 64 hexadecimal digits the first twelve are the key, and mostly one cache line is enough.
-static enum cmeta_found find_strong(const struct cmeta_region *region, const struct witness *w,
-                                    size_t shown, cmeta_handle *handle)
-{
-    enum cmeta_found found = CMETA_AMBIGUOUS;
-
-    if (shown < w->id_len)
-        found = cmeta_reader_find(region, w->id, shown, handle);
-    if (found == CMETA_AMBIGUOUS)
-        found = cmeta_reader_find_full(region, w->id, w->id_len, NULL, 0, handle);
-    return found;
-}
 
 // The reference that a testimony stands for; its `id` becomes the text of container_id.
 static uint64_t recognise(const struct records *r, struct witness *w)
 {
-    const struct cmeta_region *region = records_region(r);
     enum cmeta_found found = CMETA_ABSENT;
-    size_t shown = 0;
     cmeta_handle handle = 0;
+    size_t shown = 0;
     uint64_t ref = REF_HOST;
 
-    if (w->strength == CMETA_STRONG) {
-        shown = witness_shown(w);
-        if (region)
-            found = find_strong(region, w, shown, &handle);
-        ref = found == CMETA_FOUND ? handle : REF_ABSENT | stamp_of(region);
-    } else if (w->strength == CMETA_WEAK) {
-        if (region)
-            found = find_weak(region, w, &handle);
-        shown = found == CMETA_FOUND ? witness_shown(w) : 0;
-        ref = found == CMETA_FOUND ? handle : REF_WEAK | stamp_of(region);
+    if (w->strength != CMETA_NO_MATCH) {
+        found = lookup_witness(&r->lookup, w, &handle);
+        ref = w->strength == CMETA_STRONG ? REF_ABSENT : REF_WEAK;
+        ref = found == CMETA_FOUND ? handle : ref | lookup_stamp(&r->lookup);
+        if (found == CMETA_FOUND || w->strength == CMETA_STRONG)
+            shown = witness_shown(w);
     }
     w->id[shown] = '\0';
     return ref;
@@ -204,26 +192,42 @@ static uint64_t decide(struct records *r, const struct table_access *access,
 
 // --- parsing -------------------------------------------------------------------------------------
 
-static void write_ref(struct records *r, const struct table_access *access,
+static void write_category(struct records *r, const struct table_access *access,
+                           struct falco_entry *entry, uint64_t ref, const char *id, bool moved,
+                           const struct falco_event *exec)
+{
+    struct cmeta_view view;
+    bool known = *id && ref_is_handle(ref) && lookup_record(&r->lookup, ref, &view);
+
+    category_write(&r->threads, access, entry, *id, moved, known ? &view : NULL, exec);
+}
+
+// Return: whether the thread came into another container, or out of one.
+static bool write_ref(struct records *r, const struct table_access *access,
                       struct falco_entry *entry, uint64_t old, uint64_t ref, const char *id)
 {
     if (REF_KIND(ref) == REF_ABSENT && REF_KIND(old) != REF_ABSENT)
         metrics_count(r->metrics, METRIC_LOOKUPS_UNKNOWN);
-    threads_write(&r->threads, access, entry, old, ref, id);
+    return threads_write(&r->threads, access, entry, old, ref, id);
 }
 
+// `exec`: the event that tells the thread's command, and in `param` its cgroups; or NULL.
 static void evaluate(struct records *r, const struct table_access *access,
                      struct falco_entry *entry, int64_t tid, enum occasion occasion,
-                     const char *param, size_t param_len)
+                     const char *param, size_t param_len, const struct falco_event *exec)
 {
-    uint64_t old = threads_ref(&r->threads, access, entry);
+    uint64_t old = threads_ref(&r->threads, access, entry), ref;
+    bool moved;
 
     witness_begin(&r->witness);
     if (param_len)
         identify_param(r->config->layouts, &r->witness, param, param_len);
     if (!r->witness.any)
         threads_hear(&r->threads, access, entry, r->config->layouts, &r->witness);
-    write_ref(r, access, entry, old, decide(r, access, entry, tid, occasion), r->witness.id);
+    ref = decide(r, access, entry, tid, occasion);
+    moved = write_ref(r, access, entry, old, ref, r->witness.id);
+    if (occasion != OCCASION_SCAN)
+        write_category(r, access, entry, ref, r->witness.id, moved, exec);
 }
 
 static void evaluate_event(struct records *r, const struct table_access *access,
@@ -241,8 +245,18 @@ static void evaluate_event(struct records *r, const struct table_access *access,
         return;
     if (cgroups_param && !event_param(event, cgroups_param, &param, &len))
         len = 0;
-    evaluate(r, access, entry, (int64_t)event->tid, occasion, param, len);
+    evaluate(r, access, entry, (int64_t)event->tid, occasion, param, len,
+             cgroups_param ? event : NULL);
     threads_put(&r->threads, access, entry);
+}
+
+static void write_resolved(struct records *r, const struct table_access *access,
+                           struct falco_entry *entry, uint64_t old, uint64_t ref, const char *id)
+{
+    bool moved = write_ref(r, access, entry, old, ref, id);
+
+    metrics_count(r->metrics, METRIC_RESOLVED_LATE);
+    write_category(r, access, entry, ref, id, moved, NULL);
 }
 
 // Nothing has been written since these were found: every writing begins here.
@@ -254,8 +268,7 @@ static void write_late(struct records *r, const struct table_access *access)
 
         if (!entry)
             continue;
-        metrics_count(r->metrics, METRIC_RESOLVED_LATE);
-        write_ref(r, access, entry, threads_ref(&r->threads, access, entry), a->ref, a->id);
+        write_resolved(r, access, entry, threads_ref(&r->threads, access, entry), a->ref, a->id);
         threads_put(&r->threads, access, entry);
     }
     late_clear(&r->late);
@@ -272,8 +285,9 @@ static void write_answer(struct records *r, const struct table_access *access, s
         return;
     old = threads_ref(&r->threads, access, entry);
     if (old == (REF_ASKED | a->token) || old == (REF_ASKED_HOST | a->token)) {
-        metrics_count(r->metrics, METRIC_RESOLVED_LATE);
-        write_ref(r, access, entry, old, recognise(r, &a->witness), a->witness.id);
+        uint64_t ref = recognise(r, &a->witness);
+
+        write_resolved(r, access, entry, old, ref, a->witness.id);
     }
     threads_put(&r->threads, access, entry);
 }
@@ -289,9 +303,17 @@ static void write_answers(struct records *r, const struct table_access *access)
     }
 }
 
+// A live run knows the region only: what comes back there has been told by ourselves.
+static bool is_live(const struct records *r)
+{
+    return follower_is_running(r->follower) && records_region(r);
+}
+
 static void begin_writing(struct records *r, const struct table_access *access)
 {
     follower_update(r->follower, r->shared);
+    if (capture_store_count(r->lookup.captured) && is_live(r))
+        capture_forget(r->capture);
     r->resolved = false;
     if (r->late.used)
         write_late(r, access);
@@ -299,8 +321,9 @@ static void begin_writing(struct records *r, const struct table_access *access)
 }
 
 void records_parse(struct records *r, const struct table_access *access,
-                   const struct falco_event *event)
+                   const struct falco_event_input *in)
 {
+    const struct falco_event *event = in->evt;
     int64_t result;
 
     begin_writing(r, access);
@@ -324,6 +347,13 @@ void records_parse(struct records *r, const struct table_access *access,
     case FALCO_EVENT_CHROOT_EXIT:
         if (event_succeeded(event, NULL))
             evaluate_event(r, access, event, OCCASION_EXEC, 0);
+        break;
+    case FALCO_EVENT_ASYNC:
+    case FALCO_EVENT_CONTAINER:
+    case FALCO_EVENT_CONTAINER_JSON:
+    case FALCO_EVENT_CONTAINER_JSON_2:
+        if (!is_live(r) && !r->config->fixed.enabled)
+            capture_hear(r->capture, in);
         break;
     default:
         break;
@@ -369,7 +399,21 @@ static falco_bool scan_thread(void *state, struct falco_entry *entry)
     if ((tid == pid) != scan->main_threads)
         return 1;
     if (scan->main_threads || !copy_from_main(r, scan->access, entry, pid))
-        evaluate(r, scan->access, entry, tid, OCCASION_SCAN, NULL, 0);
+        evaluate(r, scan->access, entry, tid, OCCASION_SCAN, NULL, 0, NULL);
+    return 1;
+}
+
+// When all threads' containers are written, so that ancestors can be told from the host's.
+static falco_bool scan_category(void *state, struct falco_entry *entry)
+{
+    const struct scan *scan = state;
+    const struct threads *t = &scan->records->threads;
+    uint64_t ref = threads_ref(t, scan->access, entry);
+
+    // Without a container there is nothing to be; most threads are such.
+    if (ref != REF_HOST)
+        write_category(scan->records, scan->access, entry, ref, threads_id(t, scan->access, entry),
+                       true, NULL);
     return 1;
 }
 
@@ -381,6 +425,7 @@ void records_scan(struct records *r, const struct table_access *access)
     access->reader->iterate_entries(r->threads.table, scan_thread, &scan);
     scan.main_threads = false;
     access->reader->iterate_entries(r->threads.table, scan_thread, &scan);
+    access->reader->iterate_entries(r->threads.table, scan_category, &scan);
 }
 
 // --- extraction ----------------------------------------------------------------------------------
@@ -394,13 +439,13 @@ static void be_container(struct subject *s, const char *id)
     s->id[len] = '\0';
 }
 
-// The record of a handle of this region; noise may have taken it away.
+// The record of a handle; noise or a limit may have taken it away.
 static void be_record(struct records *r, cmeta_handle handle, const char *id)
 {
     struct subject *s = &r->subject;
 
     s->handle = handle;
-    if (cmeta_reader_record(records_region(r), handle, &s->view))
+    if (lookup_record(&r->lookup, handle, &s->view))
         s->kind = SUBJECT_RECORD;
     else
         be_container(s, id);
@@ -410,11 +455,10 @@ static void be_record(struct records *r, cmeta_handle handle, const char *id)
 static void be_ref(struct records *r, uint64_t ref, const char *id)
 {
     struct subject *s = &r->subject;
-    const struct cmeta_region *region = records_region(r);
 
-    if (ref_is_handle(ref) && region && cmeta_handle_is_of(region, ref))
+    if (ref_is_handle(ref))
         be_record(r, ref, id);
-    else if (ref_is_handle(ref) || REF_KIND(ref) == REF_ABSENT)
+    else if (REF_KIND(ref) == REF_ABSENT)
         be_container(s, id);
     else if (ref == REF_STATIC)
         s->kind = SUBJECT_STATIC;
@@ -443,23 +487,22 @@ static void resolve_from_cgroups(struct records *r, const struct table_access *a
     be_ref(r, ref, r->witness.id);
 }
 
-// The region has changed, or is another one: look the thread's container up by its ID.
+// What is known has changed, or is of another region: look the thread's container up by its ID.
 static void resolve_from_id(struct records *r, const struct table_access *access,
                             struct falco_entry *entry, int64_t tid)
 {
-    const struct cmeta_region *region = records_region(r);
-    enum cmeta_found found = CMETA_ABSENT;
+    enum cmeta_found found;
     cmeta_handle handle = 0;
     uint64_t ref;
 
+    metrics_count(r->metrics, METRIC_LOOKUPS_REPEATED);
     be_container(&r->subject, threads_id(&r->threads, access, entry));
-    if (region)
-        found = cmeta_reader_find(region, r->subject.id, strlen(r->subject.id), &handle);
+    found = lookup_id(&r->lookup, r->subject.id, strlen(r->subject.id), &handle);
     if (found == CMETA_AMBIGUOUS) {
         resolve_from_cgroups(r, access, entry, tid);
         return;
     }
-    ref = found == CMETA_FOUND ? handle : REF_ABSENT | stamp_of(region);
+    ref = found == CMETA_FOUND ? handle : REF_ABSENT | lookup_stamp(&r->lookup);
     late_remember(&r->late, tid, ref, r->subject.id);
     be_ref(r, ref, r->subject.id);
 }
@@ -467,13 +510,11 @@ static void resolve_from_id(struct records *r, const struct table_access *access
 static void resolve_thread(struct records *r, const struct table_access *access,
                            struct falco_entry *entry, int64_t tid)
 {
-    const struct cmeta_region *region = records_region(r);
     uint64_t ref = threads_ref(&r->threads, access, entry);
-    bool changed = REF_STAMP(ref) != stamp_of(region);
+    bool changed = REF_STAMP(ref) != lookup_stamp(&r->lookup);
 
     if (ref_is_handle(ref)) {
-        if (region && cmeta_handle_is_of(region, ref) &&
-            cmeta_reader_record(region, ref, &r->subject.view)) {
+        if (lookup_record(&r->lookup, ref, &r->subject.view)) {
             r->subject.handle = ref;
             r->subject.kind = SUBJECT_RECORD;
         } else {
@@ -490,15 +531,56 @@ static void resolve_thread(struct records *r, const struct table_access *access,
     }
 }
 
-static void resolve(struct records *r, const struct table_access *access, int64_t tid)
+// The event's own word, whether it has been parsed or not; its thread, if it names one, is whoever
+// sent it.
+static void resolve_told(struct records *r, const struct falco_event_input *in)
 {
-    struct falco_entry *entry = tid == -1 ? NULL : threads_get(&r->threads, access, tid);
+    struct subject *s = &r->subject;
+    const struct told *told = capture_told(r->capture, in);
+
+    s->is_told = true;
+    if (!told)
+        return;
+    s->told = told;
+    if (told->host)
+        s->kind = SUBJECT_HOST;
+    else if (cmeta_view_init(&s->view, told->record, told->size) == 0)
+        s->kind = SUBJECT_RECORD;
+}
+
+static void resolve(struct records *r, const struct table_access *access,
+                    const struct falco_event_input *in)
+{
+    int64_t tid = (int64_t)in->evt->tid;
+    struct falco_entry *entry;
 
     r->subject.kind = SUBJECT_NONE;
+    r->subject.is_told = false;
+    r->subject.told = NULL;
+    if (event_tells(in->evt) != EVENT_TELLS_NOTHING) {
+        resolve_told(r, in);
+        return;
+    }
+    entry = tid == -1 ? NULL : threads_get(&r->threads, access, tid);
     if (!entry)
         return;
     resolve_thread(r, access, entry, tid);
     threads_put(&r->threads, access, entry);
+}
+
+// What became of it, by reason.
+static void count_lookup(struct records *r)
+{
+    static const uint8_t counters[] = {
+        [SUBJECT_NONE] = METRIC_LOOKUPS_NO_THREAD, [SUBJECT_UNSURE] = METRIC_LOOKUPS_UNSURE,
+        [SUBJECT_HOST] = METRIC_LOOKUPS_HOST,      [SUBJECT_CONTAINER] = METRIC_LOOKUPS_ABSENT,
+        [SUBJECT_RECORD] = METRIC_LOOKUPS_HIT,     [SUBJECT_STATIC] = METRIC_LOOKUPS_HIT};
+    enum metric which = counters[r->subject.kind];
+
+    if (which == METRIC_LOOKUPS_ABSENT && !records_region(r))
+        which = METRIC_LOOKUPS_NO_REGION;
+    metrics_count(r->metrics, METRIC_LOOKUPS);
+    metrics_count(r->metrics, which);
 }
 
 const struct subject *records_resolve(struct records *r, const struct table_access *access,
@@ -514,8 +596,38 @@ const struct subject *records_resolve(struct records *r, const struct table_acce
     r->evtnum = in->evtnum;
     r->ts = event->ts;
     r->tid = event->tid;
-    resolve(r, access, (int64_t)event->tid);
+    resolve(r, access, in);
+    count_lookup(r);
     return &r->subject;
+}
+
+int records_id(const struct records *r, const struct subject *s, bool whole, struct cmeta_str *out)
+{
+    const char *id;
+
+    if (!s->told)
+        return lookup_text(&r->lookup, s->handle, whole, out);
+    id = whole ? s->told->full_id : s->told->id;
+    *out = (struct cmeta_str){id, (uint32_t)strlen(id)};
+    return *id != '\0';
+}
+
+// Written when its container's probes weren't known yet, or not written yet: it is found now.
+enum thread_category records_category(struct records *r, const struct table_access *access,
+                                      const struct falco_event *event, const struct subject *s)
+{
+    const struct threads *t = &r->threads;
+    struct falco_entry *entry;
+    enum thread_category category;
+
+    entry = event->tid == FALCO_TID_NONE ? NULL : threads_get(t, access, (int64_t)event->tid);
+    if (!entry)
+        return CATEGORY_NONE;
+    category = threads_category(t, access, entry);
+    if (category == CATEGORY_NONE)
+        category = category_find(t, access, entry, &s->view, NULL);
+    threads_put(t, access, entry);
+    return category;
 }
 
 uint64_t records_pidns_start(struct records *r, const struct table_access *access,

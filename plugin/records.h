@@ -3,12 +3,16 @@
 //
 // Parsing writes into the threads table what a thread's cgroups say; extraction reads it and finds
 // the record. All of it is the event thread's, and none of it makes a system call, takes a lock,
-// allocates, or depends on how the daemon fares.
+// allocates, or depends on how the daemon fares. Events that tell of a container are the exception:
+// a replay keeps what they say (capture_store.h), and a field that is asked for on such an event is
+// taken from its own JSON, parsed or not; both allocate.
 #ifndef PLUGIN_RECORDS_H
 #define PLUGIN_RECORDS_H
 
+#include "capture.h"
 #include "config.h"
 #include "follower.h"
+#include "lookup.h"
 #include "metrics.h"
 #include "reader.h"
 #include "threads.h"
@@ -17,7 +21,7 @@ struct records;
 
 // What the thread of an event turned out to be.
 enum subject_kind {
-    SUBJECT_NONE,      // no such thread, or an event without one
+    SUBJECT_NONE,      // no such thread, an event without one, or one that tells nothing sound
     SUBJECT_UNSURE,    // its cgroups don't tell, and the answer isn't there yet
     SUBJECT_HOST,      // no container
     SUBJECT_CONTAINER, // in a container of which there is no record (yet)
@@ -27,7 +31,9 @@ enum subject_kind {
 
 struct subject {
     enum subject_kind kind;
-    cmeta_handle handle;       // RECORD
+    bool is_told;              // the event itself tells of a container; it has no thread
+    const struct told *told;   // RECORD: what it tells, else NULL
+    cmeta_handle handle;       // RECORD, unless `told`
     struct cmeta_view view;    // RECORD
     char id[CMETA_ID_MAX + 1]; // CONTAINER: as container.id shows it
 };
@@ -42,13 +48,15 @@ int records_bind(struct records *records, const struct falco_init_input *in, cha
 
 // Before the region is taken away: no view or late answer of it is used again.
 void records_forget(struct records *records);
+// The capture is over: what it told is forgotten as well.
+void records_end(struct records *records);
 
 // Resolves all threads that stand when a capture begins.
 void records_scan(struct records *records, const struct table_access *access);
 
 // Looks at one event, and writes what late answers are due.
 void records_parse(struct records *records, const struct table_access *access,
-                   const struct falco_event *event);
+                   const struct falco_event_input *in);
 
 /**
  * records_resolve() - whose event it is
@@ -59,11 +67,29 @@ void records_parse(struct records *records, const struct table_access *access,
 const struct subject *records_resolve(struct records *records, const struct table_access *access,
                                       const struct falco_event_input *in);
 
+/**
+ * records_id() - the ID of a subject with a record
+ * @whole: the full one, else as container.id shows it
+ * Return: 1 and the ID, which lives until the next event; 0 if it isn't known.
+ */
+int records_id(const struct records *records, const struct subject *subject, bool whole,
+               struct cmeta_str *out);
+
+/**
+ * records_category() - what the thread of an event is in its container
+ * @subject: the event's, with a record; not one that the event itself tells of
+ */
+enum thread_category records_category(struct records *records, const struct table_access *access,
+                                      const struct falco_event *event,
+                                      const struct subject *subject);
+
 // When the thread's PID namespace began, in ns since the epoch; 0 unknown.
 uint64_t records_pidns_start(struct records *records, const struct table_access *access,
                              const struct falco_event *event);
 
 // The region in use, or NULL.
 const struct cmeta_region *records_region(const struct records *records);
+// What the capture being read has told; lives as long as the records.
+const struct capture_store *records_captured(const struct records *records);
 
 #endif

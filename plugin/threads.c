@@ -24,22 +24,24 @@ static int fail(const struct falco_init_input *in, const char *what, char *error
     return -ENOENT;
 }
 
-// The path's accessor can only be had from a row's own table of cgroups; a blank row will do.
-static struct falco_field *find_path(struct threads *threads, const struct falco_init_input *in)
+// The accessor of a subtable's field can only be had from a row's own subtable; a blank row's will
+// do.
+static struct falco_field *find_below(struct threads *threads, const struct falco_init_input *in,
+                                      struct falco_field *subtable, const char *name)
 {
     const struct falco_init_tables *tables = in->tables;
     struct falco_entry *blank = tables->writer_ext->create_table_entry(threads->table);
-    struct falco_field *path = NULL;
-    union falco_state_data cgroups = {0};
+    struct falco_field *field = NULL;
+    union falco_state_data data = {0};
 
     if (!blank)
         return NULL;
-    if (tables->reader_ext->read_entry_field(threads->table, blank, threads->cgroups, &cgroups) ==
+    if (tables->reader_ext->read_entry_field(threads->table, blank, subtable, &data) ==
             FALCO_RC_SUCCESS &&
-        cgroups.table)
-        path = tables->fields_ext->get_table_field(cgroups.table, "second", FALCO_STATE_STRING);
+        data.table)
+        field = tables->fields_ext->get_table_field(data.table, name, FALCO_STATE_STRING);
     tables->writer_ext->destroy_table_entry(threads->table, blank);
-    return path;
+    return field;
 }
 
 int threads_bind(struct threads *threads, const struct falco_init_input *in, char *error,
@@ -52,6 +54,8 @@ int threads_bind(struct threads *threads, const struct falco_init_input *in, cha
         {&threads->vtid, "vtid", FALCO_STATE_INT64},
         {&threads->vpid, "vpid", FALCO_STATE_INT64},
         {&threads->pidns_init_start_ts, "pidns_init_start_ts", FALCO_STATE_UINT64},
+        {&threads->exe, "exe", FALCO_STATE_STRING},
+        {&threads->args, "args", FALCO_STATE_TABLE},
         {&threads->cgroups, "cgroups", FALCO_STATE_TABLE},
     };
     const struct wanted added[] = {
@@ -73,9 +77,12 @@ int threads_bind(struct threads *threads, const struct falco_init_input *in, cha
         if (!*found[i].field)
             return fail(in, found[i].name, error, error_size);
     }
-    threads->path = find_path(threads, in);
+    threads->path = find_below(threads, in, threads->cgroups, "second");
     if (!threads->path)
         return fail(in, "the paths of cgroups", error, error_size);
+    threads->arg = find_below(threads, in, threads->args, "value");
+    if (!threads->arg)
+        return fail(in, "the values of args", error, error_size);
     for (size_t i = 0; i < sizeof(added) / sizeof(added[0]); i++) {
         *added[i].field = fields->add_table_field(threads->table, added[i].name, added[i].type);
         if (!*added[i].field)
@@ -97,13 +104,20 @@ uint64_t threads_number(const struct threads *threads, const struct table_access
     return data.u64;
 }
 
-const char *threads_id(const struct threads *threads, const struct table_access *access,
-                       struct falco_entry *entry)
+enum thread_category threads_category(const struct threads *threads,
+                                      const struct table_access *access, struct falco_entry *entry)
+{
+    uint64_t category = threads_number(threads, access, entry, threads->category, CATEGORY_NONE);
+
+    return category <= CATEGORY_READINESS ? (enum thread_category)category : CATEGORY_NONE;
+}
+
+const char *threads_text(const struct threads *threads, const struct table_access *access,
+                         struct falco_entry *entry, const struct falco_field *field)
 {
     union falco_state_data data = {.str = NULL};
 
-    if (access->reader->read_entry_field(threads->table, entry, threads->container_id, &data) !=
-            FALCO_RC_SUCCESS ||
+    if (access->reader->read_entry_field(threads->table, entry, field, &data) != FALCO_RC_SUCCESS ||
         !data.str)
         return "";
     return data.str;
@@ -145,6 +159,41 @@ void threads_hear(const struct threads *threads, const struct table_access *acce
     access->reader->iterate_entries(cgroups.table, hear_row, &hearing);
 }
 
+struct args_hearing {
+    const struct threads *threads;
+    const struct table_access *access;
+    struct falco_table *args;
+    bool (*hear)(void *state, const char *arg);
+    void *state;
+};
+
+static falco_bool hear_arg(void *state, struct falco_entry *row)
+{
+    const struct args_hearing *h = state;
+    union falco_state_data arg = {.str = NULL};
+
+    if (h->access->reader->read_entry_field(h->args, row, h->threads->arg, &arg) !=
+            FALCO_RC_SUCCESS ||
+        !arg.str)
+        return 1;
+    return h->hear(h->state, arg.str);
+}
+
+void threads_hear_args(const struct threads *threads, const struct table_access *access,
+                       struct falco_entry *entry, bool (*hear)(void *state, const char *arg),
+                       void *state)
+{
+    union falco_state_data args = {.table = NULL};
+    struct args_hearing hearing = {threads, access, NULL, hear, state};
+
+    if (access->reader->read_entry_field(threads->table, entry, threads->args, &args) !=
+            FALCO_RC_SUCCESS ||
+        !args.table)
+        return;
+    hearing.args = args.table;
+    access->reader->iterate_entries(args.table, hear_arg, &hearing);
+}
+
 bool threads_is_foreign(const struct threads *threads, const struct table_access *access,
                         struct falco_entry *entry)
 {
@@ -169,21 +218,24 @@ static void write_field(const struct threads *threads, const struct table_access
     access->writer->write_entry_field(threads->table, entry, field, &value);
 }
 
-void threads_write(const struct threads *threads, const struct table_access *access,
+bool threads_write(const struct threads *threads, const struct table_access *access,
                    struct falco_entry *entry, uint64_t old_ref, uint64_t ref, const char *id)
 {
-    bool first;
-
     // The same handle, or the host again: the ID was written with it.
     if (ref == old_ref && REF_KIND(ref) != REF_ABSENT)
-        return;
+        return false;
     if (ref != old_ref)
         write_field(threads, access, entry, threads->ref, (union falco_state_data){.u64 = ref});
     if (strcmp(threads_id(threads, access, entry), id) == 0)
-        return;
+        return false;
     write_field(threads, access, entry, threads->container_id, (union falco_state_data){.str = id});
-    first = *id && threads_number(threads, access, entry, threads->vpid, 0) == 1;
-    if (first != (bool)threads_number(threads, access, entry, threads->category, 0))
+    return true;
+}
+
+void threads_write_category(const struct threads *threads, const struct table_access *access,
+                            struct falco_entry *entry, enum thread_category category)
+{
+    if (threads_category(threads, access, entry) != category)
         write_field(threads, access, entry, threads->category,
-                    (union falco_state_data){.u16 = first});
+                    (union falco_state_data){.u16 = (uint16_t)category});
 }

@@ -33,9 +33,20 @@ static inline bool ref_is_handle(uint64_t ref)
     return ref >> 32 != 0;
 }
 
+// What `category` says of a thread; upstream's numbers, part of the contract with other plugins.
+// What a process is, those it starts are as well.
+enum thread_category {
+    CATEGORY_NONE,
+    CATEGORY_CONTAINER, // a container's first process
+    CATEGORY_HEALTHCHECK,
+    CATEGORY_LIVENESS,
+    CATEGORY_READINESS,
+};
+
 struct threads {
     struct falco_table *table;
     struct falco_field *tid, *pid, *ptid, *vtid, *vpid, *pidns_init_start_ts, *cgroups, *path;
+    struct falco_field *exe, *args, *arg;
     struct falco_field *container_id, *category, *ref;
 };
 
@@ -79,9 +90,25 @@ static inline uint64_t threads_ref(const struct threads *threads, const struct t
     return threads_number(threads, access, entry, threads->ref, REF_UNRESOLVED);
 }
 
+// What is no category counts as none.
+enum thread_category threads_category(const struct threads *threads,
+                                      const struct table_access *access, struct falco_entry *entry);
+
+// A string, never NULL. The host's: until the row is given back.
+const char *threads_text(const struct threads *threads, const struct table_access *access,
+                         struct falco_entry *entry, const struct falco_field *field);
+
 // container_id, "" for the host. The host's string: until the row is given back.
-const char *threads_id(const struct threads *threads, const struct table_access *access,
-                       struct falco_entry *entry);
+static inline const char *threads_id(const struct threads *threads,
+                                     const struct table_access *access, struct falco_entry *entry)
+{
+    return threads_text(threads, access, entry, threads->container_id);
+}
+
+// Calls `hear` with each argument of a thread's command, in order, until it says false.
+void threads_hear_args(const struct threads *threads, const struct table_access *access,
+                       struct falco_entry *entry, bool (*hear)(void *state, const char *arg),
+                       void *state);
 
 // Hears all rows of a thread's cgroups.
 void threads_hear(const struct threads *threads, const struct table_access *access,
@@ -91,8 +118,13 @@ void threads_hear(const struct threads *threads, const struct table_access *acce
 bool threads_is_foreign(const struct threads *threads, const struct table_access *access,
                         struct falco_entry *entry);
 
-// Writes container_id, category and cmeta_ref, each only if it differs from what is there.
-void threads_write(const struct threads *threads, const struct table_access *access,
+/**
+ * threads_write() - container_id and cmeta_ref, each only if it differs from what is there
+ * Return: whether container_id is another one now.
+ */
+bool threads_write(const struct threads *threads, const struct table_access *access,
                    struct falco_entry *entry, uint64_t old_ref, uint64_t ref, const char *id);
+void threads_write_category(const struct threads *threads, const struct table_access *access,
+                            struct falco_entry *entry, enum thread_category category);
 
 #endif

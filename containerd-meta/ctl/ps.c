@@ -128,23 +128,18 @@ static void print_row(struct table *table, const struct row *row, bool no_trunc,
     char *state = state_text(row->status.word);
     CLEANUP(freep)
     char *complete = complete_text(row->known);
-    CLEANUP(freep)
-    char *pod = NULL;
     struct cmeta_str id = no_trunc ? row->status.id : lookup_short_id(row->status.id);
 
-    if (row->pod_name.len)
-        pod = text_format("%.*s/%.*s", (int)row->pod_namespace.len, row->pod_namespace.data,
-                          (int)row->pod_name.len, row->pod_name.data);
-    table_row(table,
-              (struct cmeta_str[]){id, row->name, row->image, str_of(state),
-                                   str_of(cmeta_type_name(row->type)), str_of(pod ? pod : ""),
-                                   str_of(text_age(row->since_ns, now_ns, age)), str_of(complete)});
+    table_row(table, (struct cmeta_str[]){
+                         id, row->name, row->image, str_of(state),
+                         str_of(cmeta_type_name(row->type)), row->pod_name, row->pod_namespace,
+                         str_of(text_age(row->since_ns, now_ns, age)), str_of(complete)});
 }
 
 static void print_table(const struct rows *rows, bool no_trunc)
 {
-    static const char *const headings[] = {"ID",     "NAME", "IMAGE", "STATE",
-                                           "ENGINE", "POD",  ">AGE",  "COMPLETE"};
+    static const char *const headings[] = {"ID",  "NAME",      "IMAGE", "STATE",   "ENGINE",
+                                           "POD", "NAMESPACE", ">AGE",  "COMPLETE"};
     struct table *table = table_new(headings, sizeof(headings) / sizeof(headings[0]));
     uint64_t now_ns = now_realtime_ns();
 

@@ -13,9 +13,19 @@ struct ask_queue {
     void *userdata;
     sd_event_source *timer;
     TAILQ_HEAD(, ask) turn, later; // QUEUED; WAITING
+    uint64_t armed_us;             // when the timer looks; UINT64_MAX: it is off
     unsigned parallel, under_way;
     bool open, pumping;
 };
+
+static void arm_at(struct ask_queue *queue, uint64_t due_us)
+{
+    queue->armed_us = due_us;
+    if (due_us != UINT64_MAX)
+        sd_event_source_set_time(queue->timer, due_us);
+    sd_event_source_set_enabled(queue->timer,
+                                due_us == UINT64_MAX ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
+}
 
 static void arm(struct ask_queue *queue)
 {
@@ -24,12 +34,7 @@ static void arm(struct ask_queue *queue)
 
     TAILQ_FOREACH (ask, &queue->later, entry)
         first = ask->due_us < first ? ask->due_us : first;
-    if (first == UINT64_MAX || !queue->open) {
-        sd_event_source_set_enabled(queue->timer, SD_EVENT_OFF);
-        return;
-    }
-    sd_event_source_set_time(queue->timer, first);
-    sd_event_source_set_enabled(queue->timer, SD_EVENT_ONESHOT);
+    arm_at(queue, queue->open ? first : UINT64_MAX);
 }
 
 // Starts what may be started. A start that ends at once comes back here: it must not recurse.
@@ -104,7 +109,7 @@ int ask_queue_new(sd_event *event, unsigned parallel,
         ask_queue_free(queue);
         return r;
     }
-    sd_event_source_set_enabled(queue->timer, SD_EVENT_OFF);
+    arm(queue);
     *out = queue;
     return 0;
 }
@@ -180,7 +185,8 @@ bool ask_failed(struct ask_queue *queue, struct ask *ask)
     ask->due_us = clock_us(CLOCK_MONOTONIC) + (RETRY_FIRST_US << (ask->attempts - 1));
     ask->phase = ASK_WAITING;
     TAILQ_INSERT_TAIL(&queue->later, ask, entry);
-    arm(queue);
+    if (queue->open && ask->due_us < queue->armed_us) // many fail at once: no walk for each
+        arm_at(queue, ask->due_us);
     pump(queue);
     return true;
 }

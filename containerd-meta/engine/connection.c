@@ -16,14 +16,20 @@ static const char *without_socket(const struct connection *connection, const cha
                                                                                 : text;
 }
 
+static void say_connected(const struct connection *connection)
+{
+    log_message(LOG_INFO, connection->host->name, connection->host->socket, "connected, %s",
+                connection->version);
+}
+
 void connection_state(struct connection *connection, enum cmeta_engine_state state,
                       const char *error)
 {
     const struct engine_host *host = connection->host;
     uint32_t flags = socket_watch_degraded(connection->watch) ? CMETA_ENGINE_DEGRADED : 0;
 
-    if (connection->state != state && state == CMETA_ENGINE_CONNECTED)
-        log_message(LOG_INFO, host->name, host->socket, "connected, %s", connection->version);
+    if (connection->state != state && state == CMETA_ENGINE_CONNECTED && !connection->said)
+        say_connected(connection);
     connection->state = state;
     host->sink->state(host->sink, state, flags, connection->version,
                       error ? without_socket(connection, error) : NULL);
@@ -55,8 +61,9 @@ void connection_fail(struct connection *connection, const char *text)
     const struct engine_host *host = connection->host;
 
     host->sink->count(host->sink, 0, 1, 0, 0);
-    if (connection->state != CMETA_ENGINE_FAILED)
+    if (!connection->said)
         log_message(LOG_WARNING, host->name, host->socket, "%s", without_socket(connection, text));
+    connection->said = true;
     connection_state(connection, CMETA_ENGINE_FAILED, text);
     hang_up(connection); // last of all: the text may live in what is hung up
     set_timer(connection->retry, backoff_next(&connection->backoff));
@@ -67,6 +74,12 @@ void connection_note(struct connection *connection, const char *text)
     log_message(LOG_DEBUG, connection->host->name, connection->host->socket, "%s",
                 without_socket(connection, text));
     connection_state(connection, connection->state, text);
+}
+
+static void start_afresh(struct connection *connection)
+{
+    backoff_reset(&connection->backoff);
+    connection->said = false;
 }
 
 static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
@@ -84,8 +97,11 @@ static int on_upkeep(sd_event_source *source, uint64_t usec, void *userdata)
     (void)usec;
     set_timer(source, CONNECTION_UPKEEP_US);
     // It answers, was listed, and has lived for a while.
-    if (connection->state == CMETA_ENGINE_CONNECTED)
-        backoff_reset(&connection->backoff);
+    if (connection->state == CMETA_ENGINE_CONNECTED) {
+        if (connection->said)
+            say_connected(connection);
+        start_afresh(connection);
+    }
     connection->calls->upkeep(connection->userdata);
     return 0;
 }
@@ -95,6 +111,7 @@ static void on_socket(void *userdata, bool present, uint64_t inode)
     struct connection *connection = userdata;
 
     (void)inode;
+    start_afresh(connection); // another life of the engine
     if (connection->calls->fresh)
         connection->calls->fresh(connection->userdata);
     if (present) {

@@ -31,6 +31,7 @@ struct connection {
     sd_event_source *retry, *upkeep;
     struct backoff backoff;
     enum cmeta_engine_state state;
+    bool said;        // that it failed; not again before it has lived for a while
     char version[40]; // for the row; the engine fills it in
 };
 

@@ -14,6 +14,7 @@
 #include "containerd-meta/transport/grpc.h"
 #include "containerd_fetch.h"
 #include "containerd_list.h"
+#include "containerd_record.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -91,11 +92,17 @@ static void on_container_deleted(const struct event *event)
     containerd__container_event__free_unpacked(payload, NULL);
 }
 
-static void tell(const struct event *event, const char *id, uint32_t state, int64_t pid,
-                 int64_t started_ns)
+// A task begins; nothing is left of how an earlier one of the container ended.
+static void tell_begin(const struct event *event, const char *id, uint32_t state, int64_t pid,
+                       int64_t started_ns)
 {
-    containerd_fetch_state(event->containerd->fetch, event->ns, id, state, 0xffu, pid, started_ns,
-                           -1);
+    containerd_fetch_state(event->containerd->fetch, event->ns, id, state,
+                           CONTAINERD_FETCH_WHOLE_WORD, pid, started_ns, 0);
+}
+
+static void tell(const struct event *event, const char *id, uint32_t state)
+{
+    containerd_fetch_state(event->containerd->fetch, event->ns, id, state, 0xffu, -1, -1, -1);
 }
 
 // The process exists, and waits to be let run.
@@ -106,7 +113,7 @@ static void on_task_created(const struct event *event)
 
     if (!payload)
         return;
-    tell(event, payload->container_id, CMETA_STATE_CREATED, payload->pid, -1);
+    tell_begin(event, payload->container_id, CMETA_STATE_CREATED, payload->pid, -1);
     containerd__task_create__free_unpacked(payload, NULL);
 }
 
@@ -118,11 +125,11 @@ static void on_task(const struct event *event)
     if (!payload)
         return;
     if (strcmp(event->topic, "/tasks/start") == 0)
-        tell(event, payload->container_id, CMETA_STATE_RUNNING, payload->pid, event->time_ns);
+        tell_begin(event, payload->container_id, CMETA_STATE_RUNNING, payload->pid, event->time_ns);
     else if (strcmp(event->topic, "/tasks/paused") == 0)
-        tell(event, payload->container_id, CMETA_STATE_PAUSED, -1, -1);
+        tell(event, payload->container_id, CMETA_STATE_PAUSED);
     else
-        tell(event, payload->container_id, CMETA_STATE_RUNNING, -1, -1);
+        tell(event, payload->container_id, CMETA_STATE_RUNNING);
     containerd__task_start__free_unpacked(payload, NULL);
 }
 
@@ -131,7 +138,7 @@ static void tell_end(const struct event *event, const char *id, uint32_t exit_st
 {
     containerd_fetch_state(event->containerd->fetch, event->ns, id,
                            CMETA_STATE_EXITED | (exit_status & 0xffu) << 16 | CMETA_STATUS_HAS_EXIT,
-                           0xffu | 0xffu << 16 | CMETA_STATUS_HAS_EXIT, 0, -1, time_of(exited_at));
+                           CONTAINERD_FETCH_WHOLE_WORD, 0, -1, time_of(exited_at));
 }
 
 static void on_task_exited(const struct event *event)
@@ -199,7 +206,7 @@ static void on_envelope(struct containerd *containerd, const Containerd__Envelop
                           .time_ns = time_of(envelope->timestamp),
                           .payload = envelope->event};
 
-    if (!envelope->event || !*event.ns || strchr(event.ns, '/') ||
+    if (!envelope->event || !containerd_ns_is_valid(event.ns) ||
         (containerd->only && strcmp(event.ns, containerd->only) != 0))
         return;
     for (size_t i = 0; i < TOPICS; i++)
@@ -254,11 +261,18 @@ static void on_list_complete(void *userdata, engine_stamp asked, bool whole)
 
     // What was left out isn't gone; only a whole list may bury anybody.
     if (whole) {
-        containerd_fetch_list_end(containerd->fetch, asked);
+        containerd_fetch_list_end(containerd->fetch);
         containerd->sink->list_complete(containerd->sink, asked);
         containerd_fetch_list_buried(containerd->fetch);
     }
-    connection_state(&containerd->connection, CMETA_ENGINE_CONNECTED, "");
+    connection_state(&containerd->connection, CMETA_ENGINE_CONNECTED, whole ? "" : NULL);
+}
+
+static void on_list_gap(void *userdata, const char *text)
+{
+    struct containerd *containerd = userdata;
+
+    connection_note(&containerd->connection, text);
 }
 
 static void on_list_end(void *userdata, const char *error)
@@ -380,8 +394,8 @@ static void upkeep(void *userdata)
 
 static const struct connection_calls connection_calls = {
     .connect = connect_now, .hang_up = hang_up, .upkeep = upkeep};
-static const struct containerd_list_calls list_calls = {.complete = on_list_complete,
-                                                        .end = on_list_end};
+static const struct containerd_list_calls list_calls = {
+    .complete = on_list_complete, .gap = on_list_gap, .end = on_list_end};
 
 static void on_fetch_failed(void *userdata, const char *text)
 {

@@ -26,15 +26,18 @@ struct known {
     struct ask ask;
     LIST_ENTRY(known) all;
     struct containerd_fetch *fetch;
-    unsigned wants;
+    unsigned wants;  // still to be asked
+    unsigned asking; // the one under way: who wants it again meanwhile has it asked again
     struct rpc_call *call;
     engine_stamp asked;
-    bool observed;            // the sink has been told its record
-    bool lacks;               // its pod or its image wasn't known then
-    bool is_docker, is_cri;   // whose record it is
-    bool asked_for_status;    // of the CRI, once
-    uint32_t listed, tasked;  // generations of the last lists that named it
-    uint32_t state;           // CMETA_STATE_* as heard last
+    bool observed;                 // the sink has been told its record
+    bool lacks;                    // its pod or its image wasn't known then
+    bool is_docker, is_cri;        // whose record it is
+    bool is_stored;                // in the sandbox store alone: no list names it
+    bool asked_for_status;         // of the CRI, once
+    uint32_t listed, tasked;       // generations of the last lists that named it
+    struct containerd_state heard; // of its task, as of `heard_at`; word 0: nothing
+    engine_stamp heard_at;
     int64_t updated_ns;       // of the record that was told
     int64_t started_ns;       // 0 unknown
     struct pod *pod;          // it is this pod's sandbox
@@ -57,6 +60,7 @@ struct containerd_fetch {
     struct containerd_images *images;
     void *tree; // tsearch(3), by namespace and ID
     LIST_HEAD(, known) all;
+    unsigned count;
     uint32_t generation;
     bool no_cri; // nobody answers CRI's questions on this socket
     struct containerd_hints *hints;
@@ -98,20 +102,28 @@ static struct known *find(const struct containerd_fetch *fetch, const char *ns, 
     return node ? *(struct known **)node : NULL;
 }
 
+static uint32_t state_of(const struct known *known)
+{
+    return CMETA_STATUS_STATE(known->heard.word);
+}
+
 static struct known *find_or_add(struct containerd_fetch *fetch, const char *ns, const char *id)
 {
     struct known *known = find(fetch, ns, id);
 
     if (known)
         return known;
-    known = known_new(fetch, ns, id);
-    if (!known)
+    known = fetch->count < CONTAINERD_FETCH_MAX ? known_new(fetch, ns, id) : NULL;
+    if (!known) {
+        fetch->sink->count(fetch->sink, 0, 0, 0, 1);
         return NULL;
+    }
     if (!tsearch(known, &fetch->tree, compare)) {
         free(known);
         return NULL;
     }
     LIST_INSERT_HEAD(&fetch->all, known, all);
+    fetch->count++;
     containerd_hints_add_namespace(fetch->hints, ns);
     return known;
 }
@@ -132,9 +144,18 @@ static void forget(struct known *known)
     ask_forget(fetch->queue, &known->ask);
     tdelete(known, &fetch->tree, compare);
     LIST_REMOVE(known, all);
+    fetch->count--;
     pod_free(known->pod);
     free(known->sandbox_id);
     free(known);
+}
+
+// What is under way comes to nothing.
+static void drop_question(struct known *known)
+{
+    drop_answer(known);
+    known->wants |= known->asking;
+    known->asking = 0;
 }
 
 static void want(struct known *known, unsigned what)
@@ -173,6 +194,21 @@ static void tell_status(const struct known *known, engine_stamp asked, uint32_t 
 
     sink->status(sink, asked, known->id, strlen(known->id), scope.text, word, mask, pid,
                  finished_ns);
+}
+
+// As tell_status(). Kept as well: it may come before the record that makes it a container's.
+static void tell_heard(struct known *known, engine_stamp asked, uint32_t word, uint32_t mask,
+                       int64_t pid, int64_t finished_ns)
+{
+    if (asked < known->heard_at)
+        return;
+    known->heard_at = asked;
+    known->heard.word = (known->heard.word & ~mask) | (word & mask);
+    if (pid >= 0)
+        known->heard.pid = (uint32_t)pid;
+    if (finished_ns >= 0)
+        known->heard.finished_ns = finished_ns;
+    tell_status(known, asked, word, mask, pid, finished_ns);
 }
 
 static void tell_gone(const struct known *known, engine_stamp asked)
@@ -231,7 +267,9 @@ static bool fold_pod(struct known *known, struct container *container,
         pod_apply(sandbox->pod, container);
         return true;
     }
-    if (sandbox && sandbox != known && sandbox->ask.phase == ASK_IDLE)
+    // Who has answered and is no sandbox isn't asked again: two that name each other would go on
+    // so.
+    if (sandbox && sandbox != known && !sandbox->observed && sandbox->ask.phase == ASK_IDLE)
         want(sandbox, WANT_RECORD);
     return false;
 }
@@ -287,12 +325,15 @@ static enum outcome take_record(struct known *known, engine_stamp asked,
         return REFUSED;
     }
     known->is_cri = facts->is_cri;
+    known->is_stored = false;
     if (known->started_ns)
         (*container)->content.started_ns = known->started_ns;
-    if (known->state || sink_knows(known))
-        (*container)->has_status = false; // more was heard than that it was created
+    if (sink_knows(known))
+        (*container)->has_status = false; // more was told than that it was created
+    else if (known->heard.word)
+        containerd_record_set_state(*container, &known->heard);
     if (facts->is_sandbox)
-        take_pod(known, containerd_record_pod(record, known->key, &known->fetch->context));
+        take_pod(known, TAKE(facts->pod));
     has_pod = known->is_docker || fold_pod(known, *container, facts);
     has_image = known->is_docker || add_image(known, *container, facts);
     observe(known, asked, *container);
@@ -316,10 +357,8 @@ void containerd_fetch_record(struct containerd_fetch *fetch, const char *ns, eng
     struct containerd_facts facts = {0};
     struct container *container = NULL;
 
-    if (!known) {
-        fetch->sink->count(fetch->sink, 0, 0, 0, 1);
+    if (!known)
         return;
-    }
     known->listed = fetch->generation;
     if (is_unchanged(known, record)) {
         tell_status(known, asked, 0, 0, -1, -1); // still there
@@ -340,7 +379,7 @@ static void try_later(struct known *known, const char *text)
     struct containerd_fetch *fetch = known->fetch;
     bool observed = known->observed;
 
-    drop_answer(known);
+    drop_question(known);
     fetch->sink->count(fetch->sink, 0, 1, 0, 0);
     if (ask_failed(fetch->queue, &known->ask))
         observed = true; // it will be told yet
@@ -396,7 +435,6 @@ static void on_image(void *userdata, const struct rpc_response *response)
     if (add_image(known, known->answer, &known->facts))
         observe(known, known->asked, known->answer);
     known->lacks = !(known->answer->content.known & CMETA_GROUP_BIT(CMETA_GROUP_POD));
-    known->wants &= ~(unsigned)WANT_RECORD;
     go_on(known);
 }
 
@@ -434,9 +472,9 @@ static void on_store(void *userdata, const struct rpc_response *response)
         containerd__get_sandbox_response__free_unpacked(answer, NULL);
     if (known->pod)
         container = pod_to_container(known->pod);
+    known->is_stored = container != NULL;
     if (container)
         observe(known, known->asked, container);
-    known->wants &= ~(unsigned)WANT_RECORD;
     go_on(known);
 }
 
@@ -492,7 +530,6 @@ static void on_record(void *userdata, const struct rpc_response *response)
         ask_image(known);
         return;
     }
-    known->wants &= ~(unsigned)WANT_RECORD;
     go_on(known);
 }
 
@@ -517,6 +554,8 @@ static void on_status(void *userdata, const struct rpc_response *response)
 
     known->call = NULL;
     fetch->no_cri |= response->status == RPC_UNIMPLEMENTED;
+    if (response->status != RPC_OK && response->status != RPC_NOT_FOUND)
+        known->asked_for_status = false; // its CRI plugin begins later than it: with the next list
     if (response->status == RPC_OK)
         answer = cri__container_status_response__unpack(NULL, response->body_bytes, response->body);
     if (answer)
@@ -525,14 +564,15 @@ static void on_status(void *userdata, const struct rpc_response *response)
     if (container) {
         container->content.known &= CMETA_GROUP_BIT(CMETA_GROUP_IDENTITY);
         known->started_ns = container->content.started_ns;
-        known->state = CMETA_STATUS_STATE(container->status);
-        if (known->state == CMETA_STATE_RUNNING)
+        if (CMETA_STATUS_STATE(container->status) == CMETA_STATE_RUNNING)
             container->has_status = false; // the task told more
+        else if (known->asked >= known->heard_at)
+            known->heard = (struct containerd_state){container->status, container->pid,
+                                                     container->finished_ns};
         observe(known, known->asked, container);
     }
     if (answer)
         cri__container_status_response__free_unpacked(answer, NULL);
-    known->wants &= ~(unsigned)WANT_STATUS;
     go_on(known);
 }
 
@@ -542,18 +582,21 @@ static void ask_status(struct known *known)
 
     message.container_id = (char *)(uintptr_t)known->id;
     if (known->fetch->no_cri ||
-        call(known, "/runtime.v1.RuntimeService/ContainerStatus", &message.base, on_status) < 0) {
-        known->wants &= ~(unsigned)WANT_STATUS;
+        call(known, "/runtime.v1.RuntimeService/ContainerStatus", &message.base, on_status) < 0)
         go_on(known);
-    }
 }
 
 static void go_on(struct known *known)
 {
     drop_answer(known);
-    if (known->wants & WANT_RECORD && !known->ask.again)
+    // Another record first, if one is wanted since this one was asked for.
+    known->asking = known->ask.again             ? 0
+                    : known->wants & WANT_RECORD ? WANT_RECORD
+                                                 : known->wants & WANT_STATUS;
+    known->wants &= ~known->asking;
+    if (known->asking == WANT_RECORD)
         ask_record(known);
-    else if (known->wants & WANT_STATUS && !known->ask.again)
+    else if (known->asking == WANT_STATUS)
         ask_status(known);
     else
         ask_done(known->fetch->queue, &known->ask);
@@ -582,13 +625,13 @@ void containerd_fetch_image(struct containerd_fetch *fetch, const char *ns,
                           image->target ? image->target->digest : "");
 }
 
-void containerd_fetch_list_end(struct containerd_fetch *fetch, engine_stamp asked)
+void containerd_fetch_list_end(struct containerd_fetch *fetch)
 {
     struct known *known;
 
     LIST_FOREACH (known, &fetch->all, all)
-        if (known->listed != fetch->generation && known->pod && !known->updated_ns) {
-            tell_status(known, asked, 0, 0, -1, -1); // lives in the sandbox store: no list names it
+        if (known->listed != fetch->generation && known->is_stored) {
+            tell_status(known, fetch->sink->stamp(fetch->sink), 0, 0, -1, -1); // else it is ended
             want(known, WANT_RECORD);
         }
 }
@@ -611,12 +654,10 @@ void containerd_fetch_task(struct containerd_fetch *fetch, const char *ns, engin
     struct known *known = find(fetch, ns, id);
     struct containerd_state state = containerd_record_state(task);
 
-    if (!known || (*task->id && strcmp(task->id, id) != 0))
+    if (!known || known->is_docker || (*task->id && strcmp(task->id, id) != 0))
         return;
     known->tasked = fetch->generation;
-    known->state = CMETA_STATUS_STATE(state.word);
-    tell_status(known, asked, state.word, 0xffu | 0xffu << 16 | CMETA_STATUS_HAS_EXIT, state.pid,
-                state.finished_ns);
+    tell_heard(known, asked, state.word, CONTAINERD_FETCH_WHOLE_WORD, state.pid, state.finished_ns);
     if (known->is_cri && !known->pod && !known->started_ns && !known->asked_for_status) {
         known->asked_for_status = true;
         want(known, WANT_STATUS);
@@ -626,18 +667,18 @@ void containerd_fetch_task(struct containerd_fetch *fetch, const char *ns, engin
 // No task: created and not started yet, or ended.
 static void tell_without_task(struct known *known, engine_stamp asked)
 {
-    bool has_run = known->state > CMETA_STATE_CREATED && known->state < CMETA_STATE_EXITED;
+    uint32_t state = state_of(known);
+    bool has_run = state > CMETA_STATE_CREATED && state < CMETA_STATE_EXITED;
 
-    if (known->state == CMETA_STATE_EXITED)
+    if (state == CMETA_STATE_EXITED)
         return;
     if (known->is_cri && !known->pod && !known->fetch->no_cri) {
         want(known, WANT_STATUS);
         return;
     }
-    if (!known->state || has_run) {
-        known->state = has_run || known->pod ? CMETA_STATE_EXITED : CMETA_STATE_CREATED;
-        tell_status(known, asked, known->state, 0xffu, 0, -1);
-    }
+    if (!state || has_run)
+        tell_heard(known, asked, has_run || known->pod ? CMETA_STATE_EXITED : CMETA_STATE_CREATED,
+                   0xffu, 0, -1);
 }
 
 void containerd_fetch_tasks_end(struct containerd_fetch *fetch, const char *ns, engine_stamp asked)
@@ -668,8 +709,7 @@ void containerd_fetch_state(struct containerd_fetch *fetch, const char *ns, cons
 
     if (!known || known->is_docker) // Docker says it better
         return;
-    known->state = CMETA_STATUS_STATE(word);
-    tell_status(known, fetch->sink->stamp(fetch->sink), word, mask, pid, finished_ns);
+    tell_heard(known, fetch->sink->stamp(fetch->sink), word, mask, pid, finished_ns);
     if (started_ns > 0) {
         known->started_ns = started_ns;
         known->updated_ns = 0; // to be told with its record
@@ -742,8 +782,10 @@ struct containerd_fetch *containerd_fetch_free(struct containerd_fetch *fetch)
         return NULL;
     if (fetch->queue)
         ask_queue_close(fetch->queue);
-    while (!LIST_EMPTY(&fetch->all))
-        forget(LIST_FIRST(&fetch->all));
+    for (struct known *known = LIST_FIRST(&fetch->all), *next; known; known = next) {
+        next = LIST_NEXT(known, all);
+        forget(known);
+    }
     containerd_hints_free(fetch->hints);
     ask_queue_free(fetch->queue);
     containerd_images_free(fetch->images);
@@ -768,7 +810,7 @@ void containerd_fetch_close(struct containerd_fetch *fetch)
     containerd_hints_close(fetch->hints);
     LIST_FOREACH (known, &fetch->all, all)
         if (known->ask.phase == ASK_ASKED) {
-            drop_answer(known);
+            drop_question(known);
             ask_requeue(fetch->queue, &known->ask);
         }
     containerd_images_clear(fetch->images); // names may mean other images by then

@@ -13,8 +13,11 @@
 
 struct containerd_fetch;
 
-#define CONTAINERD_FETCH_PARALLEL   16u   // questions under way at once
-#define CONTAINERD_FETCH_TIMEOUT_MS 5000u // of one
+#define CONTAINERD_FETCH_MAX        65536u // containers and sandboxes; more are skipped and counted
+#define CONTAINERD_FETCH_PARALLEL   16u    // questions under way at once
+#define CONTAINERD_FETCH_TIMEOUT_MS 5000u  // of one
+// The bits of a status word that a task's beginning or end tells.
+#define CONTAINERD_FETCH_WHOLE_WORD (0xffu | 0xffu << 16 | CMETA_STATUS_HAS_EXIT)
 
 /**
  * containerd_fetch_new() - Return: 0 or -errno.
@@ -40,7 +43,7 @@ void containerd_fetch_record(struct containerd_fetch *fetch, const char *ns, eng
                              const Containerd__Container *record);
 // The list was complete: before the sink is told by list_complete(), what no list names is asked
 // for; afterwards, what the sink has buried is forgotten.
-void containerd_fetch_list_end(struct containerd_fetch *fetch, engine_stamp asked);
+void containerd_fetch_list_end(struct containerd_fetch *fetch);
 void containerd_fetch_list_buried(struct containerd_fetch *fetch);
 void containerd_fetch_task(struct containerd_fetch *fetch, const char *ns, engine_stamp asked,
                            const Containerd__Process *task);

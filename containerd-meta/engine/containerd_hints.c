@@ -61,7 +61,7 @@ static void ask_in(struct containerd_hints *hints, const char *ns, const char *f
         hint->call = NULL;
 }
 
-// Nothing that a regular expression takes for more than itself, but the dot.
+// Nothing that would end the quotes around it.
 static bool is_plain(const char *id, size_t len)
 {
     for (size_t i = 0; i < len; i++)
@@ -71,13 +71,23 @@ static bool is_plain(const char *id, size_t len)
     return len > 0 && len <= ID_BYTES_MAX;
 }
 
+static bool is_shown(const char *id, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (!strchr("0123456789abcdefABCDEF", id[i]))
+            return false;
+    return len == 12;
+}
+
 void containerd_hints_ask(struct containerd_hints *hints, const char *id, size_t id_len)
 {
     char filter[ID_BYTES_MAX + 16];
 
     if (!hints->channel || !is_plain(id, id_len))
         return;
-    snprintf(filter, sizeof(filter), "id~=\"^%.*s\"", (int)id_len, id);
+    // Twelve digits are what container.id shows of 64; any other ID is whole.
+    snprintf(filter, sizeof(filter), is_shown(id, id_len) ? "id~=\"^%.*s\"" : "id==\"%.*s\"",
+             (int)id_len, id);
     for (unsigned i = 0; i < CONTAINERD_HINTS_NAMESPACES && hints->namespaces[i]; i++)
         ask_in(hints, hints->namespaces[i], filter);
 }

@@ -2,6 +2,8 @@
 // Source: containerd 1.5 to 2.x, services namespaces, images, containers and tasks, v1.
 #include "containerd_list.h"
 
+#include "containerd_record.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +30,7 @@ struct containerd_list {
     unsigned count, at;
     engine_stamp asked;      // of the pass
     engine_stamp step_asked; // of the tasks
-    unsigned gaps;           // records that couldn't be read
+    unsigned gaps;           // records, or all of a namespace, that couldn't be read
     uint64_t heard, heard_before;
 };
 
@@ -46,11 +48,20 @@ static void forget_namespaces(struct containerd_list *list)
     list->count = list->at = 0;
 }
 
+static void add_gap(struct containerd_list *list)
+{
+    list->gaps++;
+    list->host->sink->count(list->host->sink, 0, 0, 0, 1);
+}
+
 static void add_namespace(struct containerd_list *list, const char *name)
 {
-    if (list->count < NAMESPACES_MAX && *name && !strchr(name, '/') &&
-        (list->namespaces[list->count] = strdup(name)))
+    if (!containerd_ns_is_valid(name) || (list->only && strcmp(name, list->only) != 0))
+        return;
+    if (list->count < NAMESPACES_MAX && (list->namespaces[list->count] = strdup(name)))
         list->count++;
+    else
+        add_gap(list);
 }
 
 static void finish(struct containerd_list *list, const char *error)
@@ -109,8 +120,7 @@ static void on_namespaces(void *userdata, const struct rpc_response *response)
         return;
     }
     for (size_t i = 0; i < answer->n_namespaces; i++)
-        if (!list->only || strcmp(answer->namespaces[i]->name, list->only) == 0)
-            add_namespace(list, answer->namespaces[i]->name);
+        add_namespace(list, answer->namespaces[i]->name);
     containerd__list_namespaces_response__free_unpacked(answer, NULL);
     go_on(list);
 }
@@ -141,10 +151,8 @@ static void on_container(void *userdata, const void *body, size_t bytes)
     list->heard++;
     if (message && message->container)
         containerd_fetch_record(list->fetch, ns_of(list), list->asked, message->container);
-    else {
-        list->gaps++;
-        list->host->sink->count(list->host->sink, 0, 0, 0, 1);
-    }
+    else
+        add_gap(list);
     if (message)
         containerd__list_containers_message__free_unpacked(message, NULL);
 }
@@ -154,10 +162,16 @@ static void on_containers_end(void *userdata, const struct rpc_response *respons
     struct containerd_list *list = userdata;
 
     list->call = NULL;
-    if (response->status != RPC_OK)
+    if (response->status == RPC_UNAVAILABLE) {
         finish(list, response->text);
-    else
-        go_on(list);
+        return;
+    }
+    if (response->status != RPC_OK) { // one namespace's fault isn't the others'
+        add_gap(list);
+        list->host->sink->count(list->host->sink, 0, 1, 0, 0);
+        list->calls->gap(list->userdata, response->text);
+    }
+    go_on(list);
 }
 
 static void on_tasks(void *userdata, const struct rpc_response *response)

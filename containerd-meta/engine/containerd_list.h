@@ -12,6 +12,8 @@ struct containerd_list;
 struct containerd_list_calls {
     // All is listed; the tasks follow. @whole: nothing was left out, so what wasn't named is gone.
     void (*complete)(void *userdata, engine_stamp asked, bool whole);
+    // Something was left out. @text: as of `end`.
+    void (*gap)(void *userdata, const char *text);
     /**
      * The pass has ended. @error: NULL, or what went wrong, for a person; lives during the call.
      * May begin another.
@@ -25,7 +27,7 @@ int containerd_list_new(const struct engine_host *host, struct containerd_fetch 
                         struct containerd_list **list);
 struct containerd_list *containerd_list_free(struct containerd_list *list); // returns NULL
 
-// Begin a pass; nothing happens if one is under way.
+// Begin a pass; another one after it if one is under way: that has passed some things already.
 void containerd_list_begin(struct containerd_list *list, struct rpc_channel *channel);
 // Without a further call.
 void containerd_list_cancel(struct containerd_list *list);

@@ -192,6 +192,15 @@ static void set_network(struct container *container, struct proto_map labels)
     container_know(container, CMETA_GROUP_NETWORK);
 }
 
+// containerd has no health checks. nerdctl runs some of its own and doesn't tell them whole.
+static void set_health(struct container *container, struct proto_map labels)
+{
+    if (proto_map_get(labels, "nerdctl/healthcheck"))
+        container->content.reason[CMETA_GROUP_HEALTH] = CMETA_REASON_NOT_TOLD;
+    else
+        container_know(container, CMETA_GROUP_HEALTH);
+}
+
 // --- pods ----------------------------------------------------------------------------------------
 
 static struct pod *finish_pod(struct pod *pod, const json_t *details, struct proto_map labels,
@@ -267,6 +276,14 @@ bool containerd_record_is_docker(const Containerd__Container *message, const cha
         return true;
     return strcmp(ns, "moby") == 0 || strncmp(ns, "moby-", 5) == 0 ||
            strcmp(ns, "plugins.moby") == 0;
+}
+
+bool containerd_ns_is_valid(const char *ns)
+{
+    const size_t len = strlen(ns);
+
+    return len > 0 && len <= CONTAINERD_NS_MAX && ns[0] != '.' &&
+           strspn(ns, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ._-") == len;
 }
 
 void containerd_record_scope(char *scope, size_t size, const char *id, const char *ns)
@@ -362,6 +379,8 @@ static int set_image(struct container *container, const struct containerd_facts 
                                      .target = target,
                                      .is_cri = facts->is_cri};
 
+    if (facts->is_sandbox)
+        return 0; // what a sandbox runs is the node's own business: it has no image, by design
     return kube_image_apply(container, &image, is_complete);
 }
 
@@ -389,7 +408,7 @@ struct container *containerd_record_from_container(const Containerd__Container *
     if (told.is_sandbox)
         told.pod = pod_of(&source, ns, &context->limits);
     set_pod(container, &source, &told);
-    container_know(container, CMETA_GROUP_HEALTH);
+    set_health(container, source.labels);
     container->has_status = true;
     container->status = CMETA_STATE_CREATED;
     if (container_failed(container)) {
@@ -420,7 +439,7 @@ int containerd_record_add_image(struct container *container, const struct contai
 {
     const char *target = image && image->target ? text_present(image->target->digest) : NULL;
 
-    return set_image(container, facts, target, !facts->is_sandbox);
+    return set_image(container, facts, target, true);
 }
 
 // --- state ---------------------------------------------------------------------------------------

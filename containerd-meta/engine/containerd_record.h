@@ -33,6 +33,11 @@ struct containerd_state {
 // Whether the record is Docker's (dockerd keeps one while the container runs). Docker tells more.
 bool containerd_record_is_docker(const Containerd__Container *message, const char *ns);
 
+// Whether containerd would have a namespace of this name; it is sent in a header, and names a
+// scope.
+#define CONTAINERD_NS_MAX 76u
+bool containerd_ns_is_valid(const char *ns);
+
 /**
  * containerd_record_scope() - the scope of an ID: "" if it is 64 hexadecimal digits, else
  *                             "containerd/<namespace>"
@@ -46,11 +51,11 @@ void containerd_record_scope(char *scope, size_t size, const char *id, const cha
  * @ns:    containerd's namespace it is in
  * @facts: filled on success
  *
- * Known then: identity, labels, health (none); security, limits and mounts if there is a spec; pod
- * if it belongs to none (else pod_apply() tells); network from nerdctl's labels if they tell it.
- * Image strings are set as far as the record tells, without the group:
- * containerd_record_add_image() completes it. A pod's sandbox has its own pod folded in already,
- * and CMETA_REASON_POD_SANDBOX for the image.
+ * Known then: identity, labels, health (none, unless nerdctl has a check of its own); security,
+ * limits and mounts if there is a spec; pod if it belongs to none (else pod_apply() tells); network
+ * from nerdctl's labels if they tell it. Image strings are set as far as the record tells, without
+ * the group: containerd_record_add_image() completes it. A pod's sandbox has its own pod folded in
+ * already, and CMETA_REASON_POD_SANDBOX for the image.
  *
  * Name: nerdctl's, else CRI's, else the ID as container.id shows it. CRI's containers have the
  * mounts that were asked for, in CRI's words; others all of the spec's.

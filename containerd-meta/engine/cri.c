@@ -95,8 +95,10 @@ static void on_events_end(void *userdata, const struct rpc_response *response)
     cri->events = NULL;
     cri->no_events = response->status == RPC_UNIMPLEMENTED;
     cri->next_events_us = clock_us(CLOCK_MONOTONIC) + EVENTS_AGAIN_US;
-    if (response->status != RPC_OK && response->status != RPC_UNIMPLEMENTED)
+    if (response->status == RPC_UNAVAILABLE)
         fail(cri, response->text);
+    else if (response->status != RPC_OK && !cri->no_events) // life goes on without
+        connection_note(&cri->connection, response->text);
 }
 
 static void subscribe(struct cri *cri)

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cri_config.h"
 
+#include "containerd-meta/image_ref.h"
 #include "containerd-meta/json.h"
+#include "containerd-meta/text.h"
 
 #include <string.h>
 
@@ -36,9 +38,11 @@ uint32_t cri_config_host_flags(const json_t *config)
 
 const char *cri_config_user_image(const json_t *config)
 {
-    const char *text = json_text(json_object_get(config, "image"), "user_specified_image");
+    const json_t *image = json_object_get(config, "image");
+    const char *asked = text_present(json_text(image, "image"));
 
-    return text && *text ? text : NULL;
+    return text_either(text_present(json_text(image, "user_specified_image")),
+                       image_id_is(asked) ? NULL : asked);
 }
 
 const char *cri_propagation_name(int64_t propagation)
@@ -117,10 +121,10 @@ void cri_set_pod_strings(struct container *container, struct proto_map labels,
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         const char *value = proto_map_get(labels, names[i].label);
 
-        if (value && *value)
+        if (text_present(value))
             container_set(container, names[i].string, value);
     }
-    if (!sandbox_id || !*sandbox_id)
+    if (!text_present(sandbox_id))
         return;
     container_set(container, CMETA_STRING_POD_SANDBOX_ID, sandbox_id);
     container_add_label(container, &no_limit, sandbox_label, sizeof(sandbox_label) - 1, sandbox_id,

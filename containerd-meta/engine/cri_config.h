@@ -20,7 +20,7 @@ int cri_config_privileged(const json_t *config);
 // CMETA_FLAG_HOST_* of the security context's namespace options, of a container or a pod.
 uint32_t cri_config_host_flags(const json_t *config);
 
-// What the user asked for, NULL if it isn't told (kubelets before 1.28).
+// What the user asked for, NULL if it isn't told (kubelets before 1.28 hand over the ID alone).
 const char *cri_config_user_image(const json_t *config);
 
 // The mounts that were asked for; the group is known then if this is a configuration.

@@ -25,13 +25,14 @@ struct known {
     engine_stamp asked;
     bool is_pod;
     bool observed;            // the sink has been told more than the list had
-    bool lacks;               // its pod wasn't known then
+    bool lacks;               // its pod wasn't known then, or its own address
     int32_t state;            // as the list or the last answer had it
     uint32_t listed;          // generation of the last list that named it
     struct pod *pod;          // it is this pod's sandbox
     char *sandbox_id;         // it belongs to this one
     struct container *answer; // between its status and its image
     struct cri_facts facts;
+    bool has_size; // the answer, as far as it will
     char id[];
 };
 
@@ -47,6 +48,7 @@ struct cri_fetch {
     struct ask_queue *queue;
     void *tree; // tsearch(3), by ID
     LIST_HEAD(, known) all;
+    unsigned count;
     uint32_t generation;
     struct cri_images *images;
 };
@@ -70,11 +72,14 @@ static struct known *find_or_add(struct cri_fetch *fetch, const char *id)
     struct known *known = find(fetch, id);
     size_t bytes = strlen(id) + 1;
 
-    if (known || bytes == 1 || bytes > ID_BYTES_MAX)
+    if (known)
         return known;
-    known = calloc(1, sizeof(*known) + bytes);
-    if (!known)
+    if (bytes > 1 && bytes <= ID_BYTES_MAX && fetch->count < CRI_FETCH_MAX)
+        known = calloc(1, sizeof(*known) + bytes);
+    if (!known) {
+        fetch->sink->count(fetch->sink, 0, 0, 0, 1);
         return NULL;
+    }
     known->fetch = fetch;
     known->state = -1;
     memcpy(known->id, id, bytes);
@@ -83,6 +88,7 @@ static struct known *find_or_add(struct cri_fetch *fetch, const char *id)
         return NULL;
     }
     LIST_INSERT_HEAD(&fetch->all, known, all);
+    fetch->count++;
     return known;
 }
 
@@ -92,6 +98,7 @@ static void drop_answer(struct known *known)
     known->answer = container_free(known->answer);
     cri_facts_done(&known->facts);
     known->facts = (struct cri_facts){0};
+    known->has_size = false;
 }
 
 static void forget(struct known *known)
@@ -102,6 +109,7 @@ static void forget(struct known *known)
     ask_forget(fetch->queue, &known->ask);
     tdelete(known->id, &fetch->tree, compare_ids);
     LIST_REMOVE(known, all);
+    fetch->count--;
     pod_free(known->pod);
     free(known->sandbox_id);
     free(known);
@@ -178,7 +186,7 @@ static bool fold_pod(struct known *known, struct container *container)
         pod_apply(sandbox->pod, container);
         return true;
     }
-    if (sandbox && sandbox != known && sandbox->ask.phase == ASK_IDLE) {
+    if (sandbox && sandbox != known && !sandbox->observed && sandbox->ask.phase == ASK_IDLE) {
         sandbox->is_pod = true;
         want(sandbox);
     }
@@ -240,6 +248,8 @@ static int call(struct known *known, const char *method, const ProtobufCMessage 
     return rpc_call(known->fetch->channel, &request, done, known, &known->call);
 }
 
+static void ask_image(struct known *known);
+
 static void conclude(struct known *known, const Cri__Image *image)
 {
     cri_record_add_image(known->answer, &known->facts, image);
@@ -254,14 +264,18 @@ static void on_size(void *userdata, const struct rpc_response *response)
     const Cri__Image *image = NULL;
 
     known->call = NULL;
+    known->has_size = true; // or won't have it
     if (response->status == RPC_OK)
         answer = cri__container_stats_response__unpack(NULL, response->body_bytes, response->body);
     if (answer && answer->stats)
         known->answer->content.size_rw = cri_record_size(answer->stats);
     if (answer)
         cri__container_stats_response__free_unpacked(answer, NULL);
-    if (known->facts.image_query)
-        cri_images_find(known->fetch->images, known->facts.image_query, &image);
+    if (known->facts.image_query &&
+        !cri_images_find(known->fetch->images, known->facts.image_query, &image)) {
+        ask_image(known); // pushed out meanwhile
+        return;
+    }
     conclude(known, image);
 }
 
@@ -271,7 +285,7 @@ static void ask_size(struct known *known, const Cri__Image *image)
     Cri__ContainerStatsRequest message = CRI__CONTAINER_STATS_REQUEST__INIT;
 
     message.container_id = known->id;
-    if (!known->fetch->host->with_size ||
+    if (!known->fetch->host->with_size || known->has_size ||
         call(known, "/runtime.v1.RuntimeService/ContainerStats", &message.base, on_size) < 0)
         conclude(known, image);
 }
@@ -376,6 +390,8 @@ static void on_pod(void *userdata, const struct rpc_response *response)
             cri__pod_sandbox_status_response__unpack(NULL, response->body_bytes, response->body);
     if (answer) {
         take_pod(known, cri_record_pod_from_status(answer, fetch->type, &fetch->context));
+        // Ready and without an address: the next list asks again.
+        known->lacks = known->pod && known->pod->is_ready && !known->pod->network_is_known;
         if (known->pod)
             container = cri_record_sandbox(answer, known->pod, &fetch->context);
         if (container)
@@ -433,12 +449,20 @@ static void listed(struct known *known, engine_stamp asked, int32_t state)
 void cri_fetch_pod(struct cri_fetch *fetch, engine_stamp asked, const Cri__PodSandbox *pod)
 {
     struct known *known = find_or_add(fetch, pod->id);
+    struct pod *told = NULL;
+    CLEANUP(container_freep)
+    struct container *container = NULL;
 
-    if (!known) {
-        fetch->sink->count(fetch->sink, 0, 0, 0, 1);
+    if (!known)
         return;
-    }
     known->is_pod = true;
+    if (!known->observed) { // or a complete list would end what an earlier daemon left of it
+        told = cri_record_pod_from_list(pod, fetch->type, &fetch->context);
+        container = told ? pod_to_container(told) : NULL;
+        pod_free(told);
+        if (container)
+            fetch->sink->observe(fetch->sink, asked, container);
+    }
     listed(known, asked, pod->state);
 }
 
@@ -448,10 +472,8 @@ void cri_fetch_container(struct cri_fetch *fetch, engine_stamp asked, const Cri_
     CLEANUP(container_freep)
     struct container *container = NULL;
 
-    if (!known) {
-        fetch->sink->count(fetch->sink, 0, 0, 0, 1);
+    if (!known)
         return;
-    }
     if (!known->sandbox_id && *element->pod_sandbox_id)
         known->sandbox_id = strdup(element->pod_sandbox_id);
     if (!known->observed) { // a name is better than none
@@ -536,8 +558,10 @@ struct cri_fetch *cri_fetch_free(struct cri_fetch *fetch)
         return NULL;
     if (fetch->queue)
         ask_queue_close(fetch->queue);
-    while (!LIST_EMPTY(&fetch->all))
-        forget(LIST_FIRST(&fetch->all));
+    for (struct known *known = LIST_FIRST(&fetch->all), *next; known; known = next) {
+        next = LIST_NEXT(known, all);
+        forget(known);
+    }
     ask_queue_free(fetch->queue);
     cri_images_free(fetch->images);
     oci_host_namespaces_done(&fetch->host_namespaces);

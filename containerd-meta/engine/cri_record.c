@@ -353,11 +353,9 @@ static void set_cni(struct pod *pod, const json_t *info)
 {
     const json_t *result = json_object_get(info, "cniResult");
     const char *text = oci_spec_annotation(json_object_get(info, "runtimeSpec"), CRIO "CNIResult");
-    json_auto_t *parsed = NULL;
+    json_auto_t *parsed = text ? json_parse(text, strlen(text)) : NULL;
 
-    if (!json_is_object(result) && text)
-        result = parsed = json_parse(text, strlen(text));
-    pod_set_cni(pod, result);
+    pod_set_cni(pod, json_is_object(result) ? result : parsed);
 }
 
 static void set_network(struct pod *pod, const Cri__PodSandboxStatus *status, const json_t *info)
@@ -370,8 +368,9 @@ static void set_network(struct pod *pod, const Cri__PodSandboxStatus *status, co
     for (size_t i = 0; network && i < network->n_additional_ips; i++)
         pod_add_address(pod, network->additional_ips[i]->ip);
     set_cni(pod, info);
-    // What is torn down has no address any more: that isn't to say it had none.
-    pod->network_is_known = pod->is_ready || (pod->host_flags & CMETA_FLAG_HOST_NETWORK);
+    // What is torn down has no address any more, what begins none yet: that isn't to say none at
+    // all.
+    pod->network_is_known = (pod->host_flags & CMETA_FLAG_HOST_NETWORK) != 0;
 }
 
 struct pod *cri_record_pod_from_status(const Cri__PodSandboxStatusResponse *response,

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kube_image.h"
 
-#include "containerd-meta/cleanup.h"
 #include "containerd-meta/text.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 // What an image is called, as slices of the texts it was taken from.
@@ -14,10 +14,13 @@ struct naming {
     const char *prefix; // of the repository, in front of the slice
 };
 
-static bool ends_in(struct cmeta_str text, struct cmeta_str end)
+// `text` is a host, a slash and `end`.
+static bool is_below_host(struct cmeta_str text, struct cmeta_str end)
 {
-    return text.len > end.len && text.data[text.len - end.len - 1] == '/' &&
-           memcmp(text.data + text.len - end.len, end.data, end.len) == 0;
+    const char *slash = text.len > end.len ? memchr(text.data, '/', text.len) : NULL;
+
+    return slash && text.len - (size_t)(slash + 1 - text.data) == end.len &&
+           memcmp(slash + 1, end.data, end.len) == 0;
 }
 
 // A registry's host has a dot or a port, or is localhost.
@@ -34,7 +37,7 @@ static bool has_host(struct cmeta_str repository)
 static bool spells(struct cmeta_str full, struct cmeta_str wanted)
 {
     return full.len && (image_ref_same_repository(full, wanted) ||
-                        (!has_host(wanted) && has_host(full) && ends_in(full, wanted)));
+                        (!has_host(wanted) && has_host(full) && is_below_host(full, wanted)));
 }
 
 // The runtime's spelling of a repository; as it is if the runtime has none.
@@ -136,34 +139,39 @@ static void set(struct container *container, enum cmeta_string which, struct cme
         container_set_str(container, which, value);
 }
 
+// The repository with its prefix, and repository:tag of it.
+static int set_names(struct container *container, const struct naming *naming,
+                     const struct kube_image *image, bool is_complete)
+{
+    const struct cmeta_str *repository = &naming->ref.repository, *tag = &naming->ref.tag;
+    const size_t prefix = strlen(naming->prefix), at = prefix + repository->len;
+    char *whole = malloc(at + tag->len + 2);
+    const char *name;
+
+    if (!whole)
+        return -ENOMEM;
+    sprintf(whole, "%s%.*s%s%.*s", naming->prefix, (int)repository->len,
+            repository->len ? repository->data : "", tag->len ? ":" : "", (int)tag->len,
+            tag->len ? tag->data : "");
+    name = text_either(text_present(whole), text_either(text_present(image->name), image->ref));
+    if (!image->is_cri && text_present(image->name))
+        name = image->name;
+    set(container, CMETA_STRING_IMAGE, text(name), is_complete);
+    set(container, CMETA_STRING_IMAGE_REPO, (struct cmeta_str){whole, (uint32_t)at}, is_complete);
+    set(container, CMETA_STRING_IMAGE_TAG, *tag, is_complete);
+    free(whole);
+    return 0;
+}
+
 int kube_image_apply(struct container *container, const struct kube_image *image, bool is_complete)
 {
     const struct naming naming = name_it(container, image);
-    const struct cmeta_str *repository = &naming.ref.repository, *tag = &naming.ref.tag;
-    const char *id = id_of(image, is_complete);
-    CLEANUP(freep)
-    char *whole = NULL;
-    size_t prefix = strlen(naming.prefix), at;
 
-    at = prefix + repository->len;
-    whole = malloc(at + tag->len + 2);
-    if (!whole)
+    if (set_names(container, &naming, image, is_complete) < 0)
         return -ENOMEM;
-    sprintf(whole, "%s%.*s%s%.*s", naming.prefix, (int)repository->len,
-            repository->len ? repository->data : "", tag->len ? ":" : "", (int)tag->len,
-            tag->len ? tag->data : "");
-    set(container, CMETA_STRING_IMAGE_REPO, (struct cmeta_str){whole, (uint32_t)at}, is_complete);
-    set(container, CMETA_STRING_IMAGE_TAG, *tag, is_complete);
-    set(container, CMETA_STRING_IMAGE_ID, text(id), is_complete);
+    set(container, CMETA_STRING_IMAGE_ID, text(id_of(image, is_complete)), is_complete);
     set(container, CMETA_STRING_IMAGE_DIGEST, digest_of(image, &naming.ref, is_complete),
         is_complete);
-    if (!image->is_cri && text_present(image->name))
-        set(container, CMETA_STRING_IMAGE, text(image->name), is_complete);
-    else if (*whole)
-        set(container, CMETA_STRING_IMAGE, text(whole), is_complete);
-    else
-        set(container, CMETA_STRING_IMAGE, text(text_either(text_present(image->name), image->ref)),
-            is_complete);
     if (is_complete)
         container_know(container, CMETA_GROUP_IMAGE);
     return container_failed(container) ? -ENOMEM : 0;

@@ -17,30 +17,38 @@
 
 // --- the host's namespaces -----------------------------------------------------------------------
 
-int oci_host_namespaces_read(struct oci_host_namespaces *host, const char *host_root)
+static int read_namespaces(struct oci_host_namespaces *host, const char *process)
 {
     struct {
         const char *name;
         uint64_t *inode;
     } namespaces[] = {{"pid", &host->pid}, {"net", &host->network}, {"ipc", &host->ipc}};
-    int r = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(namespaces); i++) {
+        char path[PATH_MAX];
+        struct stat st;
+
+        snprintf(path, sizeof(path), "%s/proc/%s/ns/%s", host->root, process, namespaces[i].name);
+        if (stat(path, &st) < 0)
+            return -errno;
+        host->device = st.st_dev;
+        *namespaces[i].inode = st.st_ino;
+    }
+    return 0;
+}
+
+int oci_host_namespaces_read(struct oci_host_namespaces *host, const char *host_root)
+{
+    int r;
 
     *host = (struct oci_host_namespaces){0};
     host->root = strdup(host_root && strcmp(host_root, "/") != 0 ? host_root : "");
     if (!host->root)
         return -ENOMEM;
-    for (size_t i = 0; i < ARRAY_LEN(namespaces); i++) {
-        char path[PATH_MAX];
-        struct stat st;
-
-        snprintf(path, sizeof(path), "%s/proc/1/ns/%s", host->root, namespaces[i].name);
-        if (stat(path, &st) < 0) {
-            r = -errno;
-            continue;
-        }
-        host->device = st.st_dev;
-        *namespaces[i].inode = st.st_ino;
-    }
+    r = read_namespaces(host, "1");
+    // Init's take CAP_SYS_PTRACE. A daemon that isn't told of another root is on the host itself.
+    if (r == -EACCES && !*host->root)
+        r = read_namespaces(host, "self");
     return r;
 }
 
@@ -103,9 +111,7 @@ static uint32_t host_flags(const json_t *namespaces, const struct oci_host_names
         size_t i;
 
         json_array_foreach ((json_t *)namespaces, i, namespace) {
-            const char *type = json_text(namespace, "type");
-
-            if (type && strcmp(type, kinds[k].type) == 0)
+            if (text_is(json_text(namespace, "type"), kinds[k].type))
                 own = namespace;
         }
         path = json_text(own, "path");
@@ -115,41 +121,22 @@ static uint32_t host_flags(const json_t *namespaces, const struct oci_host_names
     return flags;
 }
 
-// The capabilities that every kernel since 3.16 has; what newer ones added isn't everywhere.
-static bool has_all_capabilities(const json_t *process)
+// What no runtime grants by default and a privileged container has. Not simply all of the kernel's:
+// a runtime grants what it has itself, and in a container or a cut-down host that is less.
+static bool has_host_capabilities(const json_t *process)
 {
-    static const char *const names[] = {"CHOWN",           "DAC_OVERRIDE",
-                                        "DAC_READ_SEARCH", "FOWNER",
-                                        "FSETID",          "KILL",
-                                        "SETGID",          "SETUID",
-                                        "SETPCAP",         "LINUX_IMMUTABLE",
-                                        "NET_ADMIN",       "NET_BROADCAST",
-                                        "NET_RAW",         "NET_BIND_SERVICE",
-                                        "IPC_LOCK",        "IPC_OWNER",
-                                        "SYS_MODULE",      "SYS_RAWIO",
-                                        "SYS_CHROOT",      "SYS_PTRACE",
-                                        "SYS_PACCT",       "SYS_ADMIN",
-                                        "SYS_BOOT",        "SYS_NICE",
-                                        "SYS_RESOURCE",    "SYS_TIME",
-                                        "SYS_TTY_CONFIG",  "MKNOD",
-                                        "LEASE",           "AUDIT_WRITE",
-                                        "AUDIT_CONTROL",   "SETFCAP",
-                                        "MAC_OVERRIDE",    "MAC_ADMIN",
-                                        "SYSLOG",          "WAKE_ALARM",
-                                        "BLOCK_SUSPEND",   "AUDIT_READ"};
+    static const char *const names[] = {"CAP_SYS_ADMIN", "CAP_NET_ADMIN", "CAP_SYS_RAWIO",
+                                        "CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"};
     const json_t *bounding = json_object_get(json_object_get(process, "capabilities"), "bounding");
-    uint64_t missing = (UINT64_C(1) << ARRAY_LEN(names)) - 1;
     const json_t *element;
+    unsigned found = 0;
     size_t at;
 
-    json_array_foreach ((json_t *)bounding, at, element) {
-        const char *name = json_string_value(element);
-
-        for (size_t i = 0; name && strncmp(name, "CAP_", 4) == 0 && i < ARRAY_LEN(names); i++)
-            if (strcmp(name + 4, names[i]) == 0)
-                missing &= ~(UINT64_C(1) << i);
-    }
-    return missing == 0;
+    json_array_foreach ((json_t *)bounding, at, element)
+        for (unsigned i = 0; i < ARRAY_LEN(names); i++)
+            if (text_is(json_string_value(element), names[i]))
+                found |= 1u << i;
+    return found == (1u << ARRAY_LEN(names)) - 1;
 }
 
 static bool has_option(const json_t *mount, const char *option)
@@ -158,16 +145,14 @@ static bool has_option(const json_t *mount, const char *option)
     size_t i;
 
     json_array_foreach (json_object_get(mount, "options"), i, element)
-        if (json_is_string(element) && strcmp(json_string_value(element), option) == 0)
+        if (text_is(json_string_value(element), option))
             return true;
     return false;
 }
 
 static bool is_type(const json_t *mount, const char *type)
 {
-    const char *text = json_text(mount, "type");
-
-    return text && strcmp(text, type) == 0;
+    return text_is(json_text(mount, "type"), type);
 }
 
 static bool kernel_is_writable(const json_t *mounts)
@@ -197,7 +182,7 @@ bool oci_spec_is_privileged(const json_t *spec)
         return false;
     if (text_present(json_text(process, "selinuxLabel")))
         return false;
-    return kernel_is_writable(json_object_get(spec, "mounts")) && has_all_capabilities(process);
+    return kernel_is_writable(json_object_get(spec, "mounts")) && has_host_capabilities(process);
 }
 
 static void set_security(struct container *container, const json_t *spec,

@@ -22,7 +22,9 @@ struct oci_host_namespaces {
 /**
  * oci_host_namespaces_read() - look at the namespaces of the host's first process, once
  * @host_root: "" (or "/") on the host, else where it is mounted
- * Return: 0; -ENOENT, -EACCES, … if /proc/1/ns can't be read there (@host is usable all the same).
+ *
+ * Init's, or where they may not be read and there is no other root, this process's own.
+ * Return: 0; -ENOENT, -EACCES, … if they can't be read there (@host is usable all the same).
  */
 int oci_host_namespaces_read(struct oci_host_namespaces *host, const char *host_root);
 void oci_host_namespaces_done(struct oci_host_namespaces *host);
@@ -69,7 +71,7 @@ void oci_spec_apply(struct container *container, const json_t *spec,
                     const struct oci_context *context, const struct oci_known *known);
 
 // The spec grants everything: nothing masked or read-only, no seccomp, AppArmor or SELinux
-// confinement, a writable sysfs and cgroup, all of the old kernels' capabilities.
+// confinement, a writable sysfs and cgroup, the capabilities that no runtime grants by default.
 bool oci_spec_is_privileged(const json_t *spec);
 
 // An annotation of the spec, NULL if it isn't there.

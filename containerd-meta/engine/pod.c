@@ -191,21 +191,13 @@ static int by_key(const void *a, const void *b)
     return r ? r : strcmp(left->value.data, right->value.data);
 }
 
-// In the order of their keys, so that a budget leaves out the same ones whatever order they came
-// in.
-static void take_annotations(struct container *draft)
+static void add_annotations(struct container *draft, const struct cmeta_label *sorted,
+                            uint32_t count)
 {
-    uint32_t count = draft->content.labels_count;
-    size_t budget = POD_ANNOTATIONS_MAX;
-    CLEANUP(freep)
-    struct cmeta_label *sorted = calloc(count ? count : 1, sizeof(*sorted));
     char key[sizeof(ANNOTATION) + POD_ANNOTATIONS_MAX];
+    size_t budget = POD_ANNOTATIONS_MAX;
 
-    if (sorted && count) {
-        memcpy(sorted, draft->content.labels, count * sizeof(*sorted));
-        qsort(sorted, count, sizeof(*sorted), by_key);
-    }
-    for (uint32_t i = 0; sorted && i < count; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         const struct cmeta_label *label = &sorted[i];
         int len;
 
@@ -216,6 +208,24 @@ static void take_annotations(struct container *draft)
         container_add_pod_label(draft, &no_limit, key, (size_t)len, label->value.data,
                                 label->value.len);
     }
+}
+
+// In the order of their keys, so that a budget leaves out the same ones whatever order they came
+// in.
+static void take_annotations(struct container *draft)
+{
+    const uint32_t count = draft->content.labels_count;
+    struct cmeta_label *sorted;
+
+    if (count == 0)
+        return;
+    sorted = calloc(count, sizeof(*sorted));
+    if (sorted) {
+        memcpy(sorted, draft->content.labels, count * sizeof(*sorted));
+        qsort(sorted, count, sizeof(*sorted), by_key);
+        add_annotations(draft, sorted, count);
+    }
+    free(sorted);
     draft->content.labels_count = 0;
 }
 

@@ -17,11 +17,16 @@ containerd_hindrance() {
     for tool in containerd ctr runc busybox; do
         command -v "$tool" >/dev/null || { echo "no $tool (make deps installs it)"; return; }
     done
-    [ -x /usr/lib/cni/bridge ] || { echo "no CNI plugins (make deps installs them)"; return; }
+    [ -x "$cni_bin/bridge" ] || { echo "no CNI plugins (make deps installs them)"; return; }
     unshare -n -m true 2>/dev/null || echo "no right to make namespaces"
 }
 
-containerd_major() { containerd --version | awk '{sub(/^v/, "", $3); print int($3)}'; }
+# containerd_is VERSION: or later
+containerd_is() {
+    local version
+    version=$(containerd --version | awk '{sub(/^v/, "", $3); print $3}')
+    [ "$(printf '%s\n%s\n' "$1" "$version" | sort -V | head -n 1)" = "$1" ]
+}
 
 # What both versions of the file have, under the name that the CRI plugin's runtime part has in each.
 containerd_config_cri() {
@@ -37,9 +42,9 @@ state = '$ctd_base/state'
 [plugins.'$1']
   restrict_oom_score_adj = true
   netns_mounts_under_state_dir = true
-$2
+${2:-}
   [plugins.'$1'.cni]
-    bin_dir = '/usr/lib/cni'
+    $(if containerd_is 2.1; then echo "bin_dirs = ['$cni_bin']"; else echo "bin_dir = '$cni_bin'"; fi)
     conf_dir = '$ctd_base/cni'
   [plugins.'$1'.containerd]
     default_runtime_name = 'runc'
@@ -53,7 +58,7 @@ END
 
 # Up to 1.7 the CRI plugin is one; from 2.0 on it is three.
 containerd_config() {
-    if [ "$(containerd_major)" -lt 2 ]; then
+    if ! containerd_is 2.0; then
         echo 'version = 2'
         containerd_config_cri io.containerd.grpc.v1.cri "  sandbox_image = '$pause_image'
   disable_tcp_service = true"
@@ -92,7 +97,7 @@ start_containerd() {
 # Not `version`: that is answered before the CRI plugin has found its pods again.
 containerd_answers() { [ -S "$ctd_sock" ] && cri pods; }
 
-ctr() { inside ctr -a "$ctd_sock" "$@"; }
+ctr() { inside env CONTAINERD_SUPPRESS_DEPRECATION_WARNINGS=1 ctr -a "$ctd_sock" "$@"; }
 
 stop_containerd() {
     [ -n "${place_pid:-}" ] || return 0

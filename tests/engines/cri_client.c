@@ -35,15 +35,6 @@ static void answered(void *message)
     protobuf_c_message_free_unpacked(message, NULL);
 }
 
-static char *argument(const struct cri_options *o, size_t index)
-{
-    if (index >= o->arguments_count) {
-        fputs("cri-client: an ID is missing\n", stderr);
-        exit(2);
-    }
-    return o->arguments[index];
-}
-
 // --- pods ----------------------------------------------------------------------------------------
 
 static void pod_save(const char *path, const Criclient__PodSandboxConfig *config)
@@ -145,7 +136,7 @@ static void statusp(struct cri_options *o)
     Cri__PodSandboxStatusResponse *response;
     const Cri__PodSandboxStatus *status;
 
-    request.pod_sandbox_id = argument(o, 0);
+    request.pod_sandbox_id = o->arguments[0];
     request.verbose = true;
     response =
         ask(RUNTIME "PodSandboxStatus", &request, &cri__pod_sandbox_status_response__descriptor);
@@ -182,13 +173,14 @@ static void create(struct cri_options *o)
     CLEANUP(freep)
     char *log = NULL;
 
-    request.pod_sandbox_id = argument(o, 0);
+    request.pod_sandbox_id = o->arguments[0];
     if (!o->pod_file || !o->name || !o->image)
         cri_options_usage();
     request.sandbox_config = pod_load(o->pod_file);
     metadata.name = o->name;
     metadata.attempt = o->attempt;
     image.image = o->image;
+    image.user_specified_image = o->user_image ? o->user_image : o->image;
     user.value = o->user;
     // What the pod shares, its containers share.
     if (request.sandbox_config->linux_options &&
@@ -245,7 +237,7 @@ static void status(struct cri_options *o)
     Cri__ContainerStatusResponse *response;
     const Cri__ContainerStatus *c;
 
-    request.container_id = argument(o, 0);
+    request.container_id = o->arguments[0];
     request.verbose = true;
     response =
         ask(RUNTIME "ContainerStatus", &request, &cri__container_status_response__descriptor);
@@ -266,7 +258,7 @@ static void update(struct cri_options *o)
     Criclient__UpdateContainerResourcesRequest request =
         CRICLIENT__UPDATE_CONTAINER_RESOURCES_REQUEST__INIT;
 
-    request.container_id = argument(o, 0);
+    request.container_id = o->arguments[0];
     request.linux_options = limits(o);
     answered(ask(RUNTIME "UpdateContainerResources", &request, &criclient__empty__descriptor));
 }
@@ -275,7 +267,7 @@ static void stop(struct cri_options *o)
 {
     Criclient__StopContainerRequest request = CRICLIENT__STOP_CONTAINER_REQUEST__INIT;
 
-    request.container_id = argument(o, 0);
+    request.container_id = o->arguments[0];
     request.timeout = o->timeout_s;
     answered(ask(RUNTIME "StopContainer", &request, &criclient__empty__descriptor));
 }
@@ -284,7 +276,7 @@ static void by_id(struct cri_options *o, const char *method)
 {
     Criclient__IdRequest request = CRICLIENT__ID_REQUEST__INIT;
 
-    request.id = argument(o, 0);
+    request.id = o->arguments[0];
     answered(ask(method, &request, &criclient__empty__descriptor));
 }
 
@@ -347,23 +339,34 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*run)(struct cri_options *options);
+        size_t arguments, arguments_max;
     } verbs[] = {
-        {"version", version}, {"runp", runp},     {"stopp", stopp}, {"rmp", rmp},
-        {"pods", pods},       {"create", create}, {"start", start}, {"stop", stop},
-        {"rm", rm},           {"update", update}, {"ps", ps},       {"status", status},
-        {"statusp", statusp}, {"images", images},
+        {"version", version, 0, 0}, {"images", images, 0, 0},
+        {"runp", runp, 0, 0},       {"stopp", stopp, 1, 1},
+        {"rmp", rmp, 1, 1},         {"pods", pods, 0, 0},
+        {"statusp", statusp, 1, 1}, {"create", create, 1, SIZE_MAX},
+        {"start", start, 1, 1},     {"stop", stop, 1, 1},
+        {"rm", rm, 1, 1},           {"update", update, 1, 1},
+        {"ps", ps, 0, 0},           {"status", status, 1, 1},
     };
     static struct cri_options options;
 
     if (argc < 3)
         cri_options_usage();
     cri_options_parse(argc - 2, argv + 2, &options);
-    client = grpc_client_open(argv[1]);
-    for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
-        if (strcmp(verbs[i].name, argv[2]) == 0) {
-            verbs[i].run(&options);
-            client = grpc_client_close(client);
-            return 0;
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+        if (strcmp(verbs[i].name, argv[2]) != 0)
+            continue;
+        if (options.arguments_count < verbs[i].arguments ||
+            options.arguments_count > verbs[i].arguments_max) {
+            fprintf(stderr, "cri-client: %s: too %s arguments; options come first\n", argv[2],
+                    options.arguments_count < verbs[i].arguments ? "few" : "many");
+            return 2;
         }
+        client = grpc_client_open(argv[1]);
+        verbs[i].run(&options);
+        client = grpc_client_close(client);
+        return 0;
+    }
     cri_options_usage();
 }

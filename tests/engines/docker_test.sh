@@ -16,22 +16,12 @@ start_docker || { fail "a private Docker engine starts"; exit 1; }
 image=registry.test:5000/team/lab:1.0
 make_image "$image"
 
-# member NAME JQ: something of a container's JSON
-member() { ctl inspect "$1" 2>/dev/null | jq -r ".[0] | $2"; }
-# member_is NAME JQ VALUE
-member_is() { [ "$(member "$1" "$2")" = "$3" ]; }
-check_member() { # TEXT NAME JQ VALUE: waits for it
-    until_true 10 member_is "$2" "$3" "$4"
-    check_equal "$1" "$4" "$(member "$2" "$3")"
-}
-absent() { ! ctl ps -aq --no-trunc | grep -q "$1"; }
-removed() { member_is "$1" .state removed; }
 pid_of() { docker inspect -f '{{.State.Pid}}' "$1"; }
 
 # --- before the daemon ---------------------------------------------------------------------------
 docker run -d --name before -l app=old "$image" sleep 1000 >/dev/null
 docker create --name never "$image" true >/dev/null
-printf 'region_dir: %s\ngrace: 3s\nengines:\n  docker:\n    enabled: true\n    sockets: [%s]\n' \
+printf 'region_dir: %s\ngrace: 3s\nengines:\n  docker:\n    enabled: true\n    sockets: [%s]\n  containerd: {enabled: false}\n  cri: {enabled: false}\n' \
     "$region" "$docker_sock" >"$work/config.yaml"
 start_daemon --config "$work/config.yaml"
 check_member "preexisting_containers_are_listed_and_complete" before .complete true
@@ -134,7 +124,6 @@ until_true 10 gone "$daemon_pid"
 start_daemon --config "$work/config.yaml"
 check "after_a_kill_too" until_true 10 confirmed
 
-engine_state() { [ "$(ctl engines -o json | jq -r '.[0].state')" = "$1" ]; }
 end "$docker_pid"
 check "an_engine_that_is_stopped_is_noticed" until_true 10 engine_state waiting ||
     until_true 10 engine_state failed

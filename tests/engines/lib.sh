@@ -85,3 +85,27 @@ start_daemon() {
 }
 
 ctl() { "$ctl_bin" --region "$region" "$@"; }
+
+# member NAME JQ: something of a container's JSON
+member() { ctl inspect "$1" 2>/dev/null | jq -r ".[0] | $2"; }
+# member_is NAME JQ VALUE
+member_is() { [ "$(member "$1" "$2")" = "$3" ]; }
+check_member() { # TEXT NAME JQ VALUE: waits for it
+    until_true 10 member_is "$2" "$3" "$4"
+    check_equal "$1" "$4" "$(member "$2" "$3")"
+}
+absent() { ! ctl ps -aq --no-trunc | grep -q "$1"; }
+removed() { member_is "$1" .state removed; }
+# engine_state STATE: of the first engine that is enabled
+engine_state() { [ "$(ctl engines -o json | jq -r '[.[] | select(.state != "disabled")][0].state')" = "$1" ]; }
+
+# fields PID: what the plugin says of a live process, JSON
+fields() {
+    "$host_bin" --plugin "$plugin_so" --region "$region" --quiet -o json --pid "$1" --wait-name 10 \
+        --fields "$(IFS=, && echo "${field_list[*]}")" | jq '.[0]'
+}
+field_list=(container.id container.full_id container.name container.type container.image
+    container.image.repository container.image.tag container.image.digest container.privileged
+    container.host_pid container.host_network container.host_ipc container.ip container.mounts
+    'container.label[own]' 'container.label[app]' k8s.pod.name k8s.ns.name k8s.pod.uid k8s.pod.ip k8s.pod.sandbox_id
+    k8s.pod.full_sandbox_id k8s.pod.labels)

@@ -6,6 +6,7 @@
 
 cri_client=$BUILD/cri-client
 cgroup_parent=/containerd-meta-test-$$
+cni_bin=/usr/lib/cni
 pause_image=registry.test:5000/pause:1
 
 # start_place FOLDER...: network and mount namespaces that live until stop_place; the FOLDERs, where
@@ -105,25 +106,29 @@ make_lab_archive() { make_archive "$1" "$2" '{"Env": ["PATH=/bin", "IMAGE_ENV=1"
 
 cri() { "$cri_client" "$cri_sock" "$@"; }
 
+# The labels that a kubelet gives a pod and each of its containers are kept beside its configuration.
 # run_pod NAME NAMESPACE UID [OPTION...]: prints its ID
 run_pod() {
-    local name=$1 namespace=$2 uid=$3
-    shift 3
+    local kept=$work/pods/$1 labels
+    labels=(--label "io.kubernetes.pod.name=$1" --label "io.kubernetes.pod.namespace=$2"
+        --label "io.kubernetes.pod.uid=$3")
     mkdir -p "$work/pods"
-    cri runp --pod "$work/pods/$name" --name "$name" --namespace "$namespace" --uid "$uid" \
-        --label "io.kubernetes.pod.name=$name" --label "io.kubernetes.pod.namespace=$namespace" \
-        --label "io.kubernetes.pod.uid=$uid" --cgroup-parent "$cgroup_parent/kubepods/burstable/pod$uid" "$@"
+    printf '%s\n' "${labels[@]}" >"$kept.labels"
+    cri runp --pod "$kept" --name "$1" --namespace "$2" --uid "$3" "${labels[@]}" \
+        --cgroup-parent "$cgroup_parent/kubepods/burstable/pod$3" "${@:4}"
 }
 
 # create_in POD ID NAME IMAGE [OPTION...] -- COMMAND...: a container of the pod, not started; its ID
 create_in() {
-    local pod=$1 id=$2 name=$3 image=$4 namespace options=()
+    local kept=$work/pods/$1 id=$2 name=$3 image=$4 options
     shift 4
-    while [ "$1" != -- ]; do options+=("$1"); shift; done
-    shift
-    cri create --pod "$work/pods/$pod" --name "$name" --image "$image" \
-        --label "io.kubernetes.container.name=$name" --label "io.kubernetes.pod.name=$pod" \
-        "${options[@]}" "$id" "$@"
+    mapfile -t options <"$kept.labels"
+    while [ "$1" != -- ]; do
+        options+=("$1")
+        shift
+    done
+    cri create --pod "$kept" --name "$name" --image "$image" \
+        --label "io.kubernetes.container.name=$name" "${options[@]}" "$id" "${@:2}"
 }
 
 # run_in: the same, started

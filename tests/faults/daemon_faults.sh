@@ -7,8 +7,9 @@ set -u
 . "$(dirname "$0")/../engines/lib.sh"
 begin
 none="engines:
-  docker:
-    enabled: false
+  docker: {enabled: false}
+  containerd: {enabled: false}
+  cri: {enabled: false}
 "
 printf '%s' "$none" >"$work/none.yaml"
 

@@ -51,5 +51,7 @@ size_t async_queue_refused(struct async_queue *q);
 
 // The function that plugins get (falco_async_handler). The owner leads to the queue.
 falco_rc async_queue_push(struct falco_owner *o, const struct falco_event *e, char *err);
+// The same for dump_state, on the thread that called it.
+falco_rc async_queue_push_dump(struct falco_owner *o, const struct falco_event *e, char *err);
 
 #endif

@@ -162,6 +162,27 @@ int host_open_savefile(struct host *h)
     return 0;
 }
 
+int host_dump(struct host *h, struct host *to)
+{
+    const struct plugin *p = h->plugin;
+    struct async_queue *q = async_queue_new(h->report);
+    struct falco_event *e;
+    int n = 0;
+    async_queue_set_names(q, p->async_events, p->n_async_events);
+    async_queue_set_capacity(q, SIZE_MAX);
+    async_queue_set_open(q, true);
+    if (instance_dump_state(h->instance, q)) {
+        snprintf(h->refusal, sizeof(h->refusal), "%s", h->instance->error);
+        n = -EIO;
+    }
+    while ((e = async_queue_pop(q)) != NULL) {
+        n += n >= 0;
+        host_event(to, e);
+    }
+    async_queue_free(q);
+    return n;
+}
+
 void host_close(struct host *h)
 {
     if (!h->open)

@@ -64,6 +64,13 @@ const char *host_refusal(const struct host *h);
 int host_open_live(struct host *h);
 // A capture file: no handler. Events may be given before as well, as its initial state.
 int host_open_savefile(struct host *h);
+/**
+ * host_dump - what a capture file that is begun now would carry: dump_state
+ * @to: whose plugin reads the events, parsing them, before it opens; not `h`
+ *
+ * Return: how many events; -EIO: the plugin said no (host_refusal says why).
+ */
+int host_dump(struct host *h, struct host *to);
 // Clears the threads, handler(NULL), capture_close. Does nothing when nothing is open.
 void host_close(struct host *h);
 // host_close, then plugin_destroy. The plugin stays loaded: host_init may follow.

@@ -210,6 +210,16 @@ static falco_rc call_listener(struct instance *in, enum call_kind kind,
     return rc;
 }
 
+int instance_dump_state(struct instance *in, struct async_queue *into)
+{
+    if (!in->plugin->sym.dump_state)
+        return 0;
+    in->owner->dump = into;
+    falco_rc rc = in->plugin->sym.dump_state(in->state, in->owner, async_queue_push_dump);
+    in->owner->dump = NULL;
+    return rc == FALCO_RC_SUCCESS ? 0 : failed(in, "dump_state");
+}
+
 int instance_capture_open(struct instance *in)
 {
     if (!in->plugin->sym.capture_open)

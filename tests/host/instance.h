@@ -48,6 +48,13 @@ void instance_destroy(struct instance *in);
 // 0; 1: the plugin said no.
 int instance_set_handler(struct instance *in, bool set);
 int instance_capture_open(struct instance *in);
+/**
+ * instance_dump_state - have the state told, as at the beginning of a capture file
+ * @into: receives the events; open, with the names set
+ *
+ * Return: 0; 1: the plugin said no (text in in->error).
+ */
+int instance_dump_state(struct instance *in, struct async_queue *into);
 int instance_capture_close(struct instance *in);
 /**
  * instance_check_schema - whether an engine of this event schema serves the plugin

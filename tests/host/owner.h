@@ -21,6 +21,7 @@ struct falco_owner {
     struct report *report;
     struct tables *tables;
     struct async_queue *async;
+    struct async_queue *dump; // of the dump_state under way, or NULL
     struct routines *routines;
     char name[64]; // of the plugin, the component of its log lines
     // Set by owner_end on the thread that destroyed the instance, read where a call comes in.

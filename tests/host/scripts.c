@@ -202,6 +202,48 @@ static int savefile(const struct run *run)
     return rc;
 }
 
+// The values that two hosts have for a thread must be the same.
+static void compare(const struct run *run, struct host *live, struct host *replay, int64_t tid)
+{
+    const struct plugin *p = host_plugin(live);
+    for (size_t i = 0; i < p->n_fields; i++) {
+        const struct plugin_field *f = &p->fields[i];
+        if (f->arg_required)
+            continue;
+        host_event(live, event_any((uint64_t)tid, 5000));
+        host_event(replay, event_any((uint64_t)tid, 5000));
+        const char *text = host_text(live, f->name);
+        char *expected = text ? host_strdup(text) : NULL;
+        text = host_text(replay, f->name);
+        if (!text != !expected || (text && strcmp(text, expected) != 0))
+            report_violation(run->report, "%s is %s on replay, and was %s", f->name,
+                             text ? text : "NULL", expected ? expected : "NULL");
+        free(expected);
+    }
+}
+
+static int dump(const struct run *run)
+{
+    int rc, rc2;
+    struct host *live = loaded(run, run->config, &rc), *replay = loaded(run, run->config, &rc2);
+    if (rc == 0 && rc2 == 0) {
+        preload(live);
+        rc = host_open_live(live) ? refused(run, live) : 0;
+    }
+    if (rc == 0 && rc2 == 0) {
+        host_pump(live);
+        if (host_dump(live, replay) < 0)
+            report_violation(run->report, "dump_state: %s", host_refusal(live));
+        preload(replay);
+        rc2 = host_open_savefile(replay) ? refused(run, replay) : 0;
+    }
+    for (int64_t tid = 100; tid < 103 && rc == 0 && rc2 == 0; tid++)
+        compare(run, live, replay, tid);
+    finish(run, live);
+    finish(run, replay);
+    return rc ? rc : rc2;
+}
+
 static int failed_open(const struct run *run)
 {
     int rc;
@@ -338,6 +380,7 @@ static const struct script scripts[] = {
     {"normal-live", "a live capture: preloaded threads, events sound and damaged, all fields"},
     {"oldest-host", "the same on a host of the very API version that the plugin requires"},
     {"savefile", "a capture file: initial state first, no handler"},
+    {"dump", "a live capture's state dumped, and replayed with the same values"},
     {"failed-open", "handler(NULL) and capture_close without anything having been opened"},
     {"listener-refused", "opened, and closed at once, twice"},
     {"two-instances", "two live instances, a third made and destroyed in another thread"},
@@ -348,8 +391,8 @@ static const struct script scripts[] = {
 };
 
 static int (*const functions[])(const struct run *run) = {
-    normal_live,   oldest_host, savefile, failed_open, listener_refused,
-    two_instances, reopen,      config,   load_only};
+    normal_live,      oldest_host,   savefile, dump,   failed_open,
+    listener_refused, two_instances, reopen,   config, load_only};
 
 const struct script *scripts_all(void)
 {

@@ -138,7 +138,8 @@ START_TEST(systemd_is_told_of_readiness_life_and_end)
     struct run run;
 
     prepare(&run);
-    write_file(run.config, "engines: {docker: {enabled: true, sockets: [/nonexistent/x.sock]}}\n");
+    write_file(run.config, "engines: {docker: {enabled: true, sockets: [/nonexistent/x.sock]}, "
+                           "containerd: {enabled: false}, cri: {enabled: false}}\n");
     start(&run, (const char *[]){"-r", run.region, "-c", run.config, NULL});
     wait_told(&run, "READY=1");
     wait_told(&run, "STATUS=0 containers, 0 incomplete; docker /nonexistent/x.sock waiting");
@@ -158,7 +159,8 @@ START_TEST(a_bad_reload_leaves_the_running_configuration_in_force)
     struct cmeta_engine_row row;
 
     prepare(&run);
-    write_file(run.config, "engines: {docker: {enabled: true, sockets: [/nonexistent/x.sock]}}\n");
+    write_file(run.config, "engines: {docker: {enabled: true, sockets: [/nonexistent/x.sock]}, "
+                           "containerd: {enabled: false}, cri: {enabled: false}}\n");
     start(&run, (const char *[]){"-r", run.region, "-c", run.config, NULL});
     wait_told(&run, "READY=1");
     *run.told = '\0';
@@ -268,7 +270,8 @@ START_TEST(a_pipe_in_the_configurations_place_does_not_block_a_reload)
     struct run run;
 
     prepare(&run);
-    write_file(run.config, "engines: {docker: {enabled: false}}\n");
+    write_file(run.config, "engines: {docker: {enabled: false}, containerd: {enabled: false}, cri: "
+                           "{enabled: false}}\n");
     start(&run, (const char *[]){"-r", run.region, "-c", run.config, NULL});
     wait_told(&run, "READY=1");
     *run.told = '\0';
@@ -290,13 +293,15 @@ START_TEST(a_standby_takes_over_with_the_configuration_of_then)
     uint64_t grace;
 
     prepare(&first);
-    write_file(first.config, "grace: 60s\nengines: {docker: {enabled: false}}\n");
+    write_file(first.config, "grace: 60s\nengines: {docker: {enabled: false}, containerd: "
+                             "{enabled: false}, cri: {enabled: false}}\n");
     start(&first, (const char *[]){"-r", first.region, "-c", first.config, NULL});
     wait_told(&first, "READY=1");
     prepare(&second);
     start(&second, (const char *[]){"-r", first.region, "-c", first.config, NULL});
     wait_told(&second, "STATUS=standby");
-    write_file(first.config, "grace: 7s\nengines: {docker: {enabled: false}}\n");
+    write_file(first.config, "grace: 7s\nengines: {docker: {enabled: false}, containerd: {enabled: "
+                             "false}, cri: {enabled: false}}\n");
     *second.told = '\0';
     kill(first.pid, SIGKILL);
     ck_assert_int_eq(wait_end(&first), 128 + SIGKILL);

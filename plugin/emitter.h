@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Container events: tells the host which containers come, change and go.
+//
+// All of it is the follower's, between begin and end, except the acknowledgement. An event is sent
+// when a record is settled (or 2 s after the container was first seen, with the reasons for what is
+// missing), when something that rules can see has changed, and when the container is removed. At
+// the start all containers that stand are told.
+//
+// The region's change log is the queue: what the host has no room for yet waits there. If the log
+// has moved on meanwhile, all containers are looked at once; each has a mark that says what was
+// told of it, so that nothing is told twice and nothing is left out.
+//
+// The host's queue drops silently what it has no room for. So at most 256 events are under way: our
+// own events that come back in parse_event are the acknowledgement. A host that returns nothing for
+// 10 s is taken to have lost what is under way, which is counted, and the stream goes on; what
+// comes back later, known by its time, is no credit for others.
+#ifndef PLUGIN_EMITTER_H
+#define PLUGIN_EMITTER_H
+
+#include "async_event.h"
+#include "logger.h"
+#include "metrics.h"
+#include "reader.h"
+
+struct emitter;
+
+// Borrowed until emitter_free(). Return: NULL without memory.
+struct emitter *emitter_new(struct logger *logger, struct metrics *metrics);
+struct emitter *emitter_free(struct emitter *emitter);
+
+// A stream begins; with the handler NULL none does. Before the thread that emits is there.
+void emitter_begin(struct emitter *emitter, struct falco_owner *owner, falco_async_handler handler);
+// It is over, and so is the thread.
+void emitter_end(struct emitter *emitter);
+
+/**
+ * emitter_replace() - go on with another region
+ * @old: the one before, still mapped; NULL: there was none
+ */
+void emitter_replace(struct emitter *emitter, const struct cmeta_region *old,
+                     const struct cmeta_region *new_region);
+
+/**
+ * emitter_run() - send what is due and what there is room for
+ * @region: the one of the last emitter_replace()
+ * @now_ns: CLOCK_MONOTONIC
+ *
+ * Takes some ms at most.
+ *
+ * Return: ms until it wants to be called again even if the region doesn't change; 0: at once;
+ * UINT32_MAX: not at all.
+ */
+unsigned emitter_run(struct emitter *emitter, const struct cmeta_region *region, uint64_t now_ns);
+
+/**
+ * emitter_acknowledge() - take an event that came back, if it is one of ours
+ *
+ * The event thread's, while a stream runs: a look at the name and the time, and an addition.
+ */
+void emitter_acknowledge(struct emitter *emitter, const struct falco_event *event);
+
+#endif
