@@ -625,7 +625,7 @@ void containerd_fetch_image(struct containerd_fetch *fetch, const char *ns,
                           image->target ? image->target->digest : "");
 }
 
-void containerd_fetch_list_end(struct containerd_fetch *fetch, engine_stamp asked)
+void containerd_fetch_list_end(struct containerd_fetch *fetch)
 {
     struct known *known;
 
