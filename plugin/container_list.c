@@ -26,41 +26,51 @@ struct cmeta_str container_column_text(const struct cmeta_view *view,
     return text;
 }
 
-// Rows and texts while they grow; a row's texts are offsets until the end.
+#define ROWS_STEP   64u
+#define TEXTS_BYTES (4080u - sizeof(struct container_texts)) // a page, less what malloc takes
+
 struct builder {
     struct container_list *list;
-    size_t rows_room, texts_used, texts_room;
+    uint32_t rows_room;
+    size_t texts_used, texts_room; // of the first of the list's
 };
 
-static bool make_room(void **block, size_t *room, size_t need, size_t element)
+static bool make_rows(struct builder *b, uint32_t rows)
 {
-    size_t more = *room ? *room : 64;
-    void *moved;
+    struct container_row *moved = realloc(b->list->rows, rows * sizeof(*moved));
 
-    while (more < need)
-        more *= 2;
-    if (more == *room)
-        return true;
-    moved = realloc(*block, more * element);
     if (!moved)
         return false;
-    *block = moved;
-    *room = more;
+    b->list->rows = moved;
+    b->rows_room = rows;
+    return true;
+}
+
+static bool make_texts(struct builder *b, size_t bytes)
+{
+    struct container_texts *texts = malloc(sizeof(*texts) + bytes);
+
+    if (!texts)
+        return false;
+    SLIST_INSERT_HEAD(&b->list->texts, texts, next);
+    b->texts_used = 0;
+    b->texts_room = bytes;
     return true;
 }
 
 static bool add_text(struct builder *b, struct cmeta_str text, const char **out)
 {
-    void *block = b->list->texts;
-    bool room = make_room(&block, &b->texts_room, b->texts_used + text.len + 1, 1);
+    size_t bytes = (size_t)text.len + 1;
+    char *to;
 
-    b->list->texts = block;
-    if (!room)
+    if (bytes > b->texts_room - b->texts_used &&
+        !make_texts(b, bytes > TEXTS_BYTES ? bytes : TEXTS_BYTES))
         return false;
-    memcpy(b->list->texts + b->texts_used, text.data, text.len);
-    b->list->texts[b->texts_used + text.len] = '\0';
-    *out = (const char *)(uintptr_t)b->texts_used;
-    b->texts_used += text.len + 1;
+    to = SLIST_FIRST(&b->list->texts)->text + b->texts_used;
+    memcpy(to, text.data, text.len);
+    to[text.len] = '\0';
+    *out = to;
+    b->texts_used += bytes;
     return true;
 }
 
@@ -68,11 +78,8 @@ static bool add_row(struct builder *b, const struct cmeta_view *view,
                     const struct cmeta_status *status)
 {
     struct container_row row = {.type = cmeta_view_type(view)};
-    void *block = b->list->rows;
-    bool room = make_room(&block, &b->rows_room, b->list->count + 1, sizeof(row));
 
-    b->list->rows = block;
-    if (!room)
+    if (b->list->count == b->rows_room && !make_rows(b, 2 * b->rows_room))
         return false;
     for (unsigned c = 0; c < COLUMN_TEXTS; c++)
         if (!add_text(b, container_column_text(view, status, c), &row.text[c]))
@@ -113,7 +120,7 @@ static bool add_container(struct builder *b, const struct cmeta_region *region, 
     return !container_has_own_address(&view, &status) || add_row(b, &view, &status);
 }
 
-struct container_list *container_list_new(const struct cmeta_region *region)
+struct container_list *container_list_new(const struct cmeta_region *region, uint32_t rows)
 {
     struct builder b = {.list = calloc(1, sizeof(*b.list))};
     cmeta_handle handle;
@@ -122,21 +129,26 @@ struct container_list *container_list_new(const struct cmeta_region *region)
 
     if (!b.list)
         return NULL;
+    // In steps: a few containers more or less take as much room as before.
+    if (!make_rows(&b, rows / ROWS_STEP * ROWS_STEP + ROWS_STEP))
+        return container_list_free(b.list);
     while ((r = cmeta_reader_next(region, &cursor, &handle)) != 0)
         if (r == 1 && !add_container(&b, region, handle))
             return container_list_free(b.list);
-    for (uint32_t i = 0; i < b.list->count; i++)
-        for (unsigned c = 0; c < COLUMN_TEXTS; c++)
-            b.list->rows[i].text[c] = b.list->texts + (uintptr_t)b.list->rows[i].text[c];
     return b.list;
 }
 
 struct container_list *container_list_free(struct container_list *list)
 {
-    if (list) {
-        free(list->rows);
-        free(list->texts);
-        free(list);
+    struct container_texts *texts;
+
+    if (!list)
+        return NULL;
+    while ((texts = SLIST_FIRST(&list->texts)) != NULL) {
+        SLIST_REMOVE_HEAD(&list->texts, next);
+        free(texts);
     }
+    free(list->rows);
+    free(list);
     return NULL;
 }

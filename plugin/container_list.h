@@ -7,6 +7,7 @@
 #include "reader.h"
 
 #include <stdint.h>
+#include <sys/queue.h>
 
 // Columns of a row of the table `containers`.
 enum container_column {
@@ -25,19 +26,27 @@ struct container_row {
     uint32_t type;                  // enum cmeta_type
 };
 
+// Some of a list's texts; they are never moved.
+struct container_texts {
+    SLIST_ENTRY(container_texts) next;
+    char text[];
+};
+
 struct container_list {
     struct container_row *rows;
     uint32_t count;
     uint32_t containers;     // not removed, with an address or not
     uint32_t missing_images; // of them, sandboxes apart, without a known image
-    char *texts;
+    SLIST_HEAD(, container_texts) texts;
 };
 
 /**
  * container_list_new() - take the snapshot; allocates, reads the whole region
+ * @rows: how many to make room for at first: what the list before had
+ *
  * Return: the list; NULL without memory.
  */
-struct container_list *container_list_new(const struct cmeta_region *region);
+struct container_list *container_list_new(const struct cmeta_region *region, uint32_t rows);
 struct container_list *container_list_free(struct container_list *list);
 
 // One column's text of a container, not copied; empty if absent.
