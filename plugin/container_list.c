@@ -26,65 +26,63 @@ struct cmeta_str container_column_text(const struct cmeta_view *view,
     return text;
 }
 
-#define ROWS_STEP   64u
-#define TEXTS_BYTES (4080u - sizeof(struct container_texts)) // a page, less what malloc takes
+// A page, less what malloc puts before it; a row that is larger has a block of its own.
+#define BLOCK_BYTES 4080u
 
-struct builder {
-    struct container_list *list;
-    uint32_t rows_room;
-    size_t texts_used, texts_room; // of the first of the list's
+// Rows and texts are laid one after the other, and never moved.
+struct container_block {
+    SLIST_ENTRY(container_block) next;
+    size_t used, room; // bytes
+    _Alignas(struct container_row) char bytes[];
 };
 
-static bool make_rows(struct builder *b, uint32_t rows)
+static void *take(struct container_list *list, size_t bytes)
 {
-    struct container_row *moved = realloc(b->list->rows, rows * sizeof(*moved));
+    struct container_block *block = SLIST_FIRST(&list->blocks);
+    void *taken;
 
-    if (!moved)
-        return false;
-    b->list->rows = moved;
-    b->rows_room = rows;
-    return true;
+    bytes = (bytes + _Alignof(struct container_row) - 1) & ~(_Alignof(struct container_row) - 1);
+    if (!block || bytes > block->room - block->used) {
+        size_t room = BLOCK_BYTES - sizeof(*block);
+
+        room = bytes > room ? bytes : room;
+        block = malloc(sizeof(*block) + room);
+        if (!block)
+            return NULL;
+        block->used = 0;
+        block->room = room;
+        SLIST_INSERT_HEAD(&list->blocks, block, next);
+    }
+    taken = block->bytes + block->used;
+    block->used += bytes;
+    return taken;
 }
 
-static bool make_texts(struct builder *b, size_t bytes)
-{
-    struct container_texts *texts = malloc(sizeof(*texts) + bytes);
-
-    if (!texts)
-        return false;
-    SLIST_INSERT_HEAD(&b->list->texts, texts, next);
-    b->texts_used = 0;
-    b->texts_room = bytes;
-    return true;
-}
-
-static bool add_text(struct builder *b, struct cmeta_str text, const char **out)
-{
-    size_t bytes = (size_t)text.len + 1;
-    char *to;
-
-    if (bytes > b->texts_room - b->texts_used &&
-        !make_texts(b, bytes > TEXTS_BYTES ? bytes : TEXTS_BYTES))
-        return false;
-    to = SLIST_FIRST(&b->list->texts)->text + b->texts_used;
-    memcpy(to, text.data, text.len);
-    to[text.len] = '\0';
-    *out = to;
-    b->texts_used += bytes;
-    return true;
-}
-
-static bool add_row(struct builder *b, const struct cmeta_view *view,
+static bool add_row(struct container_list *list, const struct cmeta_view *view,
                     const struct cmeta_status *status)
 {
-    struct container_row row = {.type = cmeta_view_type(view)};
+    struct cmeta_str texts[COLUMN_TEXTS];
+    struct container_row *row;
+    size_t bytes = sizeof(*row);
+    char *to;
 
-    if (b->list->count == b->rows_room && !make_rows(b, 2 * b->rows_room))
+    for (unsigned c = 0; c < COLUMN_TEXTS; c++) {
+        texts[c] = container_column_text(view, status, c);
+        bytes += (size_t)texts[c].len + 1;
+    }
+    row = take(list, bytes);
+    if (!row)
         return false;
-    for (unsigned c = 0; c < COLUMN_TEXTS; c++)
-        if (!add_text(b, container_column_text(view, status, c), &row.text[c]))
-            return false;
-    b->list->rows[b->list->count++] = row;
+    to = (char *)(row + 1);
+    for (unsigned c = 0; c < COLUMN_TEXTS; c++) {
+        memcpy(to, texts[c].data, texts[c].len);
+        to[texts[c].len] = '\0';
+        row->text[c] = to;
+        to += texts[c].len + 1;
+    }
+    row->type = cmeta_view_type(view);
+    STAILQ_INSERT_TAIL(&list->rows, row, next);
+    list->count++;
     return true;
 }
 
@@ -106,7 +104,8 @@ static bool lacks_image(const struct cmeta_view *view)
            !(cmeta_view_string(view, CMETA_STRING_IMAGE, &image) && image.len > 0);
 }
 
-static bool add_container(struct builder *b, const struct cmeta_region *region, cmeta_handle handle)
+static bool add_container(struct container_list *list, const struct cmeta_region *region,
+                          cmeta_handle handle)
 {
     struct cmeta_status status;
     struct cmeta_view view;
@@ -115,40 +114,37 @@ static bool add_container(struct builder *b, const struct cmeta_region *region, 
         CMETA_STATUS_STATE(status.word) == CMETA_STATE_REMOVED ||
         !cmeta_reader_record(region, handle, &view))
         return true;
-    b->list->containers++;
-    b->list->missing_images += lacks_image(&view);
-    return !container_has_own_address(&view, &status) || add_row(b, &view, &status);
+    list->containers++;
+    list->missing_images += lacks_image(&view);
+    return !container_has_own_address(&view, &status) || add_row(list, &view, &status);
 }
 
-struct container_list *container_list_new(const struct cmeta_region *region, uint32_t rows)
+struct container_list *container_list_new(const struct cmeta_region *region)
 {
-    struct builder b = {.list = calloc(1, sizeof(*b.list))};
+    struct container_list *list = calloc(1, sizeof(*list));
     cmeta_handle handle;
     uint64_t cursor = 0;
     int r;
 
-    if (!b.list)
+    if (!list)
         return NULL;
-    // In steps: a few containers more or less take as much room as before.
-    if (!make_rows(&b, rows / ROWS_STEP * ROWS_STEP + ROWS_STEP))
-        return container_list_free(b.list);
+    STAILQ_INIT(&list->rows);
     while ((r = cmeta_reader_next(region, &cursor, &handle)) != 0)
-        if (r == 1 && !add_container(&b, region, handle))
-            return container_list_free(b.list);
-    return b.list;
+        if (r == 1 && !add_container(list, region, handle))
+            return container_list_free(list);
+    return list;
 }
 
 struct container_list *container_list_free(struct container_list *list)
 {
-    struct container_texts *texts;
+    struct container_block *block;
 
     if (!list)
         return NULL;
-    while ((texts = SLIST_FIRST(&list->texts)) != NULL) {
-        SLIST_REMOVE_HEAD(&list->texts, next);
-        free(texts);
+    while ((block = SLIST_FIRST(&list->blocks)) != NULL) {
+        SLIST_REMOVE_HEAD(&list->blocks, next);
+        free(block);
     }
-    free(list->rows);
     free(list);
     return NULL;
 }

@@ -22,31 +22,24 @@ enum container_column {
 };
 
 struct container_row {
+    STAILQ_ENTRY(container_row) next;
     const char *text[COLUMN_TEXTS]; // NUL-terminated, never NULL
     uint32_t type;                  // enum cmeta_type
 };
 
-// Some of a list's texts; they are never moved.
-struct container_texts {
-    SLIST_ENTRY(container_texts) next;
-    char text[];
-};
-
 struct container_list {
-    struct container_row *rows;
+    STAILQ_HEAD(, container_row) rows;
+    SLIST_HEAD(, container_block) blocks; // that the rows and their texts are in
     uint32_t count;
     uint32_t containers;     // not removed, with an address or not
     uint32_t missing_images; // of them, sandboxes apart, without a known image
-    SLIST_HEAD(, container_texts) texts;
 };
 
 /**
  * container_list_new() - take the snapshot; allocates, reads the whole region
- * @rows: how many to make room for at first: what the list before had
- *
  * Return: the list; NULL without memory.
  */
-struct container_list *container_list_new(const struct cmeta_region *region, uint32_t rows);
+struct container_list *container_list_new(const struct cmeta_region *region);
 struct container_list *container_list_free(struct container_list *list);
 
 // One column's text of a container, not copied; empty if absent.

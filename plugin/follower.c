@@ -64,7 +64,6 @@ struct follower {
     uint64_t busy_until_ns, list_due_ns, alive_due_ns;
     uint64_t list_revision, heartbeat, heartbeat_seen_ns;
     bool list_stale;
-    uint32_t list_rows; // of the last one made
     enum daemon daemon;
     char text[PROC_TEXT_MAX];
 };
@@ -173,11 +172,10 @@ static void refresh_list(struct follower *f, uint64_t now)
     if (!f->list_stale && revision == f->list_revision)
         return;
     f->list_due_ns = now + LIST_PAUSE_NS;
-    list = container_list_new(f->latest, f->list_rows);
+    list = container_list_new(f->latest);
     if (!list)
         return;
     f->list_revision = revision;
-    f->list_rows = list->count;
     f->list_stale = false;
     metrics_set(f->metrics, METRIC_CONTAINERS, list->containers);
     metrics_set(f->metrics, METRIC_MISSING_IMAGES, list->missing_images);
