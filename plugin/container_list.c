@@ -26,62 +26,66 @@ struct cmeta_str container_column_text(const struct cmeta_view *view,
     return text;
 }
 
-// Rows and texts while they grow; a row's texts are offsets until the end.
-struct builder {
-    struct container_list *list;
-    size_t rows_room, texts_used, texts_room;
-    size_t rows_max, texts_max; // a sound region has no more, and cells of others may repeat
+// A page, less what malloc puts before it; a row that is larger has a block of its own.
+#define BLOCK_BYTES 4080u
+
+// Rows and texts are laid one after the other, and never moved.
+struct container_block {
+    SLIST_ENTRY(container_block) next;
+    size_t used, room; // bytes
+    _Alignas(struct container_row) char bytes[];
 };
 
-static bool make_room(void **block, size_t *room, size_t need, size_t element)
+static void *take(struct container_list *list, size_t bytes)
 {
-    size_t more = *room ? *room : 64;
-    void *moved;
+    struct container_block *block = SLIST_FIRST(&list->blocks);
+    void *taken;
 
-    while (more < need)
-        more *= 2;
-    if (more == *room)
-        return true;
-    moved = realloc(*block, more * element);
-    if (!moved)
-        return false;
-    *block = moved;
-    *room = more;
-    return true;
+    bytes = (bytes + _Alignof(struct container_row) - 1) & ~(_Alignof(struct container_row) - 1);
+    if (!block || bytes > block->room - block->used) {
+        size_t room = BLOCK_BYTES - sizeof(*block);
+
+        room = bytes > room ? bytes : room;
+        block = malloc(sizeof(*block) + room);
+        if (!block)
+            return NULL;
+        block->used = 0;
+        block->room = room;
+        SLIST_INSERT_HEAD(&list->blocks, block, next);
+    }
+    taken = block->bytes + block->used;
+    block->used += bytes;
+    return taken;
 }
 
-static bool add_text(struct builder *b, struct cmeta_str text, const char **out)
-{
-    void *block = b->list->texts;
-    bool room = make_room(&block, &b->texts_room, b->texts_used + text.len + 1, 1);
-
-    b->list->texts = block;
-    if (!room)
-        return false;
-    memcpy(b->list->texts + b->texts_used, text.data, text.len);
-    b->list->texts[b->texts_used + text.len] = '\0';
-    *out = (const char *)(uintptr_t)b->texts_used;
-    b->texts_used += text.len + 1;
-    return true;
-}
-
-static bool add_row(struct builder *b, const struct cmeta_view *view,
+static bool add_row(struct container_list *list, const struct cmeta_view *view,
                     const struct cmeta_status *status)
 {
-    struct container_row row = {.type = cmeta_view_type(view)};
-    void *block = b->list->rows;
-    bool room;
+    struct cmeta_str texts[COLUMN_TEXTS];
+    struct container_row *row;
+    size_t bytes = sizeof(*row);
+    char *to;
 
-    if (b->list->count >= b->rows_max || b->texts_used > b->texts_max)
+    if (list->count >= list->rows_max || list->bytes > list->bytes_max)
         return true;
-    room = make_room(&block, &b->rows_room, b->list->count + 1, sizeof(row));
-    b->list->rows = block;
-    if (!room)
+    for (unsigned c = 0; c < COLUMN_TEXTS; c++) {
+        texts[c] = container_column_text(view, status, c);
+        bytes += (size_t)texts[c].len + 1;
+    }
+    row = take(list, bytes);
+    if (!row)
         return false;
-    for (unsigned c = 0; c < COLUMN_TEXTS; c++)
-        if (!add_text(b, container_column_text(view, status, c), &row.text[c]))
-            return false;
-    b->list->rows[b->list->count++] = row;
+    to = (char *)(row + 1);
+    for (unsigned c = 0; c < COLUMN_TEXTS; c++) {
+        memcpy(to, texts[c].data, texts[c].len);
+        to[texts[c].len] = '\0';
+        row->text[c] = to;
+        to += texts[c].len + 1;
+    }
+    row->type = cmeta_view_type(view);
+    STAILQ_INSERT_TAIL(&list->rows, row, next);
+    list->bytes += bytes;
+    list->count++;
     return true;
 }
 
@@ -103,7 +107,8 @@ static bool lacks_image(const struct cmeta_view *view)
            !(cmeta_view_string(view, CMETA_STRING_IMAGE, &image) && image.len > 0);
 }
 
-static bool add_container(struct builder *b, const struct cmeta_region *region, cmeta_handle handle)
+static bool add_container(struct container_list *list, const struct cmeta_region *region,
+                          cmeta_handle handle)
 {
     struct cmeta_status status;
     struct cmeta_view view;
@@ -112,37 +117,39 @@ static bool add_container(struct builder *b, const struct cmeta_region *region, 
         CMETA_STATUS_STATE(status.word) == CMETA_STATE_REMOVED ||
         !cmeta_reader_record(region, handle, &view))
         return true;
-    b->list->containers++;
-    b->list->missing_images += lacks_image(&view);
-    return !container_has_own_address(&view, &status) || add_row(b, &view, &status);
+    list->containers++;
+    list->missing_images += lacks_image(&view);
+    return !container_has_own_address(&view, &status) || add_row(list, &view, &status);
 }
 
 struct container_list *container_list_new(const struct cmeta_region *region)
 {
-    struct builder b = {.list = calloc(1, sizeof(*b.list)),
-                        .rows_max = region->arena_bytes / sizeof(struct cmeta_identity),
-                        .texts_max = region->arena_bytes};
+    struct container_list *list = calloc(1, sizeof(*list));
     cmeta_handle handle;
     uint64_t cursor = 0;
     int r;
 
-    if (!b.list)
+    if (!list)
         return NULL;
+    STAILQ_INIT(&list->rows);
+    list->rows_max = region->arena_bytes / sizeof(struct cmeta_identity);
+    list->bytes_max = region->arena_bytes + (size_t)list->rows_max * sizeof(struct container_row);
     while ((r = cmeta_reader_next(region, &cursor, &handle)) != 0)
-        if (r == 1 && !add_container(&b, region, handle))
-            return container_list_free(b.list);
-    for (uint32_t i = 0; i < b.list->count; i++)
-        for (unsigned c = 0; c < COLUMN_TEXTS; c++)
-            b.list->rows[i].text[c] = b.list->texts + (uintptr_t)b.list->rows[i].text[c];
-    return b.list;
+        if (r == 1 && !add_container(list, region, handle))
+            return container_list_free(list);
+    return list;
 }
 
 struct container_list *container_list_free(struct container_list *list)
 {
-    if (list) {
-        free(list->rows);
-        free(list->texts);
-        free(list);
+    struct container_block *block;
+
+    if (!list)
+        return NULL;
+    while ((block = SLIST_FIRST(&list->blocks)) != NULL) {
+        SLIST_REMOVE_HEAD(&list->blocks, next);
+        free(block);
     }
+    free(list);
     return NULL;
 }

@@ -7,6 +7,7 @@
 #include "reader.h"
 
 #include <stdint.h>
+#include <sys/queue.h>
 
 // Columns of a row of the table `containers`.
 enum container_column {
@@ -21,16 +22,21 @@ enum container_column {
 };
 
 struct container_row {
+    STAILQ_ENTRY(container_row) next;
     const char *text[COLUMN_TEXTS]; // NUL-terminated, never NULL
     uint32_t type;                  // enum cmeta_type
 };
 
 struct container_list {
-    struct container_row *rows;
+    STAILQ_HEAD(, container_row) rows;
+    SLIST_HEAD(, container_block) blocks; // that the rows and their texts are in
     uint32_t count;
+    size_t bytes; // of the rows and their texts
+    // A sound region has no more than these, and the cells of another may repeat.
+    uint32_t rows_max;
+    size_t bytes_max;
     uint32_t containers;     // not removed, with an address or not
     uint32_t missing_images; // of them, sandboxes apart, without a known image
-    char *texts;
 };
 
 /**

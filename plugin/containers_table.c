@@ -166,8 +166,8 @@ static falco_bool iterate(struct falco_table *t, falco_table_iterator it, void *
         return 0;
     if (table->fixed_id && !it(state, entry_of(&table->fixed)))
         return 0;
-    for (uint32_t i = 0; list && i < list->count; i++)
-        if (!it(state, entry_of(&list->rows[i])))
+    for (row = list ? STAILQ_FIRST(&list->rows) : NULL; row; row = STAILQ_NEXT(row, next))
+        if (!it(state, entry_of(row)))
             return 0;
     while ((row = capture_store_next(table->captured, &cursor)) != NULL)
         if (!it(state, entry_of(row)))

@@ -1,36 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "emitter.h"
 
+#include "departed.h"
 #include "event_json.h"
 #include "load.h"
+#include "marks.h"
 #include "snapshot.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <time.h>
 
-#define UNDER_WAY_MAX  256u
-#define SILENCE_NS     UINT64_C(10000000000) // after which what is under way is given up
-#define NAME_NS        UINT64_C(2000000000)  // how long a container may have no name or image
-#define BLOCKED_MS     20u                   // between two looks for acknowledgements
-#define RUN_NS         UINT64_C(5000000) // a run ends after: whoever ends the follower waits for it
-#define DEPARTED_BYTES (UINT32_C(64) << 10) // of whole documents kept; then brief ones
+#define UNDER_WAY_MAX 256u
+#define SILENCE_NS    UINT64_C(10000000000) // after which what is under way is given up
+#define NAME_NS       UINT64_C(2000000000)  // how long a container may have no name or image
+#define BLOCKED_MS    20u                   // between two looks for acknowledgements
+#define RUN_NS        UINT64_C(5000000) // a run ends after: whoever ends the follower waits for it
 
 // What a mark says when it is no digest of what was told.
 enum mark {
     MARK_UNTOLD = 0,
     MARK_WAITING, // untold, and in the list of those that wait
     MARK_GONE,    // its removal was told, or it was gone before we began
-};
-
-// A container that a new region lacks: the document of its removal, made while the old region
-// was there to make it from.
-struct departed {
-    STAILQ_ENTRY(departed) next;
-    size_t len;
-    char *json;
 };
 
 struct waiting {
@@ -50,8 +42,7 @@ struct emitter {
     bool refused;             // the host has refused one, and that was said
 
     // What was told of each identity, by its number in the region: digest or enum mark.
-    uint32_t *marks;
-    uint32_t marks_count;
+    struct marks marks;
 
     enum stage stage;
     uint64_t seen;      // revision that everything up to was looked at
@@ -63,8 +54,7 @@ struct emitter {
     struct waiting *waiting;
     uint32_t waiting_first, waiting_end, waiting_room;
 
-    STAILQ_HEAD(, departed) departed;
-    size_t departed_bytes;
+    struct departed_list departed;
 
     uint64_t stream_ts; // atomic: of the last event that the event thread has seen
 
@@ -83,7 +73,7 @@ struct emitter *emitter_new(struct logger *logger, struct metrics *metrics)
         return NULL;
     e->logger = logger;
     e->metrics = metrics;
-    STAILQ_INIT(&e->departed);
+    departed_init(&e->departed);
     return e;
 }
 
@@ -179,6 +169,16 @@ static void send(struct emitter *e, const char *name, const char *json, size_t l
     e->refused = true;
 }
 
+// Frees it; NULL for want of memory.
+static void send_document(struct emitter *e, const char *name, char *json, size_t len)
+{
+    if (json)
+        send(e, name, json, len);
+    else
+        metrics_count(e->metrics, METRIC_EVENTS_DROPPED);
+    free(json);
+}
+
 static void send_snapshot(struct emitter *e, const char *name)
 {
     size_t len = 0;
@@ -186,11 +186,7 @@ static void send_snapshot(struct emitter *e, const char *name)
 
     if (!json)
         json = event_json_write_brief(&e->snapshot, &len);
-    if (json)
-        send(e, name, json, len);
-    else
-        metrics_count(e->metrics, METRIC_EVENTS_DROPPED);
-    free(json);
+    send_document(e, name, json, len);
 }
 
 // --- marks ---------------------------------------------------------------------------------------
@@ -208,19 +204,7 @@ static cmeta_handle handle_of(const struct cmeta_region *region, uint32_t number
 // The mark of an identity that the reader has accepted; NULL without memory.
 static uint32_t *mark_of(struct emitter *e, const struct cmeta_region *region, cmeta_handle handle)
 {
-    uint32_t number = number_of(region, handle), room;
-    uint32_t *moved;
-
-    if (number < e->marks_count)
-        return &e->marks[number];
-    room = number + number / 2 + 256;
-    moved = realloc(e->marks, room * sizeof(*moved));
-    if (!moved)
-        return NULL;
-    memset(moved + e->marks_count, 0, (room - e->marks_count) * sizeof(*moved));
-    e->marks = moved;
-    e->marks_count = room;
-    return &e->marks[number];
+    return marks_at(&e->marks, number_of(region, handle), region->arena_bytes / CMETA_CACHE_LINE);
 }
 
 static bool is_told(uint32_t mark)
@@ -396,9 +380,8 @@ static int step_scan(struct emitter *e, const struct cmeta_region *region)
 // Those that were told and that the table no longer leads to.
 static int step_sweep(struct emitter *e, const struct cmeta_region *region)
 {
-    while (e->sweep < e->marks_count && !is_told(e->marks[e->sweep]))
-        e->sweep++;
-    if (e->sweep == e->marks_count) {
+    e->sweep = marks_next(&e->marks, e->sweep, SNAPSHOT_DIGEST_MIN);
+    if (e->sweep == MARKS_END) {
         e->seen = e->scan_head;
         e->stage = STAGE_FOLLOW;
         return 1;
@@ -424,17 +407,15 @@ static int step(struct emitter *e, const struct cmeta_region *region)
 // These two and the whole of it: as the stages' steps.
 static int send_departed(struct emitter *e)
 {
-    struct departed *d = STAILQ_FIRST(&e->departed);
+    size_t len = 0;
+    char *json;
 
-    if (!d)
+    if (!departed_waits(&e->departed))
         return 0;
     if (!has_credit(e))
         return -1;
-    send(e, ASYNC_EVENT_REMOVED, d->json, d->len);
-    STAILQ_REMOVE_HEAD(&e->departed, next);
-    e->departed_bytes -= d->len;
-    free(d->json);
-    free(d);
+    json = departed_take(&e->departed, &len);
+    send_document(e, ASYNC_EVENT_REMOVED, json, len);
     return 1;
 }
 
@@ -449,7 +430,7 @@ static int send_waiting(struct emitter *e, const struct cmeta_region *region)
     w = &e->waiting[e->waiting_first];
     if (w->due_ns > e->now_ns)
         return 0;
-    if (e->marks[w->number] == MARK_WAITING &&
+    if (marks_get(&e->marks, w->number) == MARK_WAITING &&
         !look_at(e, region, handle_of(region, w->number), true))
         return -1;
     e->waiting_first++;
@@ -499,64 +480,63 @@ unsigned emitter_run(struct emitter *e, const struct cmeta_region *region, uint6
 
 static void forget_region(struct emitter *e)
 {
-    free(e->marks);
+    marks_clear(&e->marks);
     free(e->waiting);
-    e->marks = NULL;
     e->waiting = NULL;
-    e->marks_count = 0;
     e->waiting_first = e->waiting_end = e->waiting_room = 0;
     e->seen = 0;
 }
 
 static void depart(struct emitter *e, const struct cmeta_region *old, cmeta_handle handle)
 {
-    struct departed *d;
-
-    if (snapshot_take(&e->snapshot, old, handle) != 1)
-        return;
-    d = calloc(1, sizeof(*d));
-    if (d && e->departed_bytes < DEPARTED_BYTES)
-        d->json = event_json_write(&e->snapshot, &d->len);
-    if (d && !d->json)
-        d->json = event_json_write_brief(&e->snapshot, &d->len);
-    if (!d || !d->json) {
-        free(d);
+    if (snapshot_take(&e->snapshot, old, handle) == 1 &&
+        departed_add(&e->departed, &e->snapshot) < 0)
         metrics_count(e->metrics, METRIC_EVENTS_DROPPED);
-        return;
-    }
-    e->departed_bytes += d->len;
-    STAILQ_INSERT_TAIL(&e->departed, d, next);
+}
+
+// The mark of a container of the new region in the old one's marks; NULL if nothing was noted.
+static uint32_t *mark_before(struct marks *marks, const struct cmeta_region *old,
+                             const struct cmeta_status *status)
+{
+    cmeta_handle before = 0;
+    uint32_t number;
+
+    if (cmeta_reader_find_full(old, status->id.data, status->id.len, status->scope.data,
+                               status->scope.len, &before) != CMETA_FOUND)
+        return NULL;
+    number = number_of(old, before);
+    return marks_get(marks, number) == MARK_UNTOLD
+               ? NULL
+               : marks_at(marks, number, old->arena_bytes / CMETA_CACHE_LINE);
 }
 
 // Hands the marks on to the same containers' identities in the new region. Those left are gone.
 static void inherit(struct emitter *e, const struct cmeta_region *old,
                     const struct cmeta_region *new_region)
 {
-    uint32_t *marks = e->marks, count = e->marks_count;
+    struct marks marks = e->marks;
     struct cmeta_status status;
-    cmeta_handle handle, before = 0;
+    cmeta_handle handle;
     uint64_t cursor = 0;
     int r;
 
-    e->marks = NULL;
-    e->marks_count = 0;
+    e->marks = (struct marks){.chunks = NULL};
     while ((r = cmeta_reader_next(new_region, &cursor, &handle)) != 0) {
-        uint32_t *mark;
+        uint32_t *mark, *before;
 
-        if (r != 1 || !cmeta_reader_status(new_region, handle, &status) ||
-            cmeta_reader_find_full(old, status.id.data, status.id.len, status.scope.data,
-                                   status.scope.len, &before) != CMETA_FOUND ||
-            number_of(old, before) >= count)
+        if (r != 1 || !cmeta_reader_status(new_region, handle, &status))
+            continue;
+        before = mark_before(&marks, old, &status);
+        if (!before)
             continue;
         mark = mark_of(e, new_region, handle);
-        if (mark && marks[number_of(old, before)] != MARK_WAITING)
-            *mark = marks[number_of(old, before)];
-        marks[number_of(old, before)] = MARK_GONE;
+        if (mark && *before != MARK_WAITING)
+            *mark = *before;
+        *before = MARK_GONE;
     }
-    for (uint32_t i = 0; i < count; i++)
-        if (is_told(marks[i]))
-            depart(e, old, handle_of(old, i));
-    free(marks);
+    for (uint32_t i = 0; (i = marks_next(&marks, i, SNAPSHOT_DIGEST_MIN)) != MARKS_END; i++)
+        depart(e, old, handle_of(old, i));
+    marks_clear(&marks);
 }
 
 void emitter_replace(struct emitter *e, const struct cmeta_region *old,
@@ -587,15 +567,9 @@ void emitter_begin(struct emitter *e, struct falco_owner *owner, falco_async_han
 
 void emitter_end(struct emitter *e)
 {
-    struct departed *d;
-
-    while ((d = STAILQ_FIRST(&e->departed)) != NULL) {
-        STAILQ_REMOVE_HEAD(&e->departed, next);
-        free(d->json);
-        free(d);
-    }
+    departed_clear(&e->departed);
     forget_region(e);
     snapshot_clear(&e->snapshot);
     *e = (struct emitter){.logger = e->logger, .metrics = e->metrics};
-    STAILQ_INIT(&e->departed);
+    departed_init(&e->departed);
 }
