@@ -15,6 +15,8 @@
 // How long a removed container is remembered, so that a late answer doesn't revive it: longer than
 // any question may wait for its answer.
 #define REMEMBER_NS UINT64_C(60000000000)
+// How many of them; then the oldest are forgotten first.
+#define REMEMBER_MAX 4096u
 // How often containers that couldn't be published are offered again, and when it is given up.
 #define RETRY_NS       UINT64_C(10000000000)
 #define RETRY_FAILURES 16u
@@ -23,8 +25,9 @@
 
 struct item {
     LIST_ENTRY(item) all;
-    struct view *views; // by worth
-    unsigned owner;     // of the restored view
+    TAILQ_ENTRY(item) dead; // when removed
+    struct view *views;     // by worth
+    unsigned owner;         // of the restored view
     bool removed;
     bool refused;    // could not be published
     bool incomplete; // lacks a group that rules read
@@ -39,6 +42,7 @@ struct store {
     struct store_output output;
     void *tree; // tsearch(3), by name
     LIST_HEAD(, item) items;
+    TAILQ_HEAD(, item) dead; // removed ones, the oldest first
     uint32_t count, live, incomplete, refused;
     uint32_t claims[STORE_ROWS];
     int precedence[STORE_ROWS];
@@ -50,8 +54,10 @@ struct store *store_new(const struct store_output *output)
 {
     struct store *store = calloc(1, sizeof(*store));
 
-    if (store)
-        store->output = *output;
+    if (!store)
+        return NULL;
+    store->output = *output;
+    TAILQ_INIT(&store->dead);
     return store;
 }
 
@@ -109,6 +115,8 @@ static void drop(struct store *store, struct item *item)
 {
     tdelete(&item->name, &store->tree, compare_names);
     LIST_REMOVE(item, all);
+    if (item->removed)
+        TAILQ_REMOVE(&store->dead, item, dead);
     while (item->views) {
         struct view *next = item->views->next;
 
@@ -335,11 +343,13 @@ static int publish_alive(struct store *store, struct item *item)
 {
     if (item->removed) {
         item->removed = false;
+        TAILQ_REMOVE(&store->dead, item, dead);
         store->live++;
     }
     return publish(store, item);
 }
 
+// What is remembered of it is its name and the moment: nothing older revives it.
 static void end(struct store *store, struct item *item)
 {
     uint64_t removed_ns = clock_ns(CLOCK_REALTIME);
@@ -347,14 +357,17 @@ static void end(struct store *store, struct item *item)
     if (item->removed)
         return;
     item->ended_at = store_stamp(store);
-    for (struct view *view = item->views; view; view = view->next)
-        silence(store, view, item->ended_at);
+    while (item->views)
+        remove_view(store, item, item->views);
     item->removed = true;
+    TAILQ_INSERT_TAIL(&store->dead, item, dead);
     item->forget_at_ns = clock_ns(CLOCK_MONOTONIC) + REMEMBER_NS;
     store->live--;
     set_flag(&item->incomplete, &store->incomplete, false);
     set_flag(&item->refused, &store->refused, false);
     store->output.remove(store->output.userdata, &item->name, removed_ns);
+    if (store->count - store->live > REMEMBER_MAX)
+        drop(store, TAILQ_FIRST(&store->dead));
 }
 
 // --- what sources say ----------------------------------------------------------------------------
@@ -576,14 +589,18 @@ void store_tick(struct store *store, uint64_t monotonic_ns)
 
     if (retry)
         store->retry_at_ns = monotonic_ns + RETRY_NS;
-    for (struct item *item = LIST_FIRST(&store->items), *next; item; item = next) {
+    for (struct item *item = TAILQ_FIRST(&store->dead), *next; item; item = next) {
+        next = TAILQ_NEXT(item, dead);
+        if (monotonic_ns < item->forget_at_ns)
+            break;
+        drop(store, item);
+    }
+    for (struct item *item = LIST_FIRST(&store->items), *next; retry && item; item = next) {
         next = LIST_NEXT(item, all);
-        if (item->removed && monotonic_ns >= item->forget_at_ns)
-            drop(store, item);
-        else if (retry && item->refused && failures < RETRY_FAILURES) {
-            publish(store, item);
-            failures += item->refused;
-        }
+        if (!item->refused || failures >= RETRY_FAILURES)
+            continue;
+        publish(store, item);
+        failures += item->refused;
     }
 }
 
