@@ -262,8 +262,8 @@ static void set_ours(struct writer *w, json_t *object, const struct snapshot *s)
     set_probe(w, object, "Healthcheck", &c->probes[CMETA_PROBE_HEALTHCHECK]);
     set_probe(w, object, "LivenessProbe", &c->probes[CMETA_PROBE_LIVENESS]);
     set_probe(w, object, "ReadinessProbe", &c->probes[CMETA_PROBE_READINESS]);
-    if (s->status.scope.len)
-        set_text(w, object, "scope", s->status.scope);
+    // Empty ones as well: by this key a reader knows that the rest of what isn't named is known.
+    set_text(w, object, "scope", s->status.scope);
     if (c->addresses_count)
         set(w, object, "addresses", texts_json(w, c->addresses, c->addresses_count));
     set_optional(w, object, "pod_ip", c->strings[CMETA_STRING_POD_IP]);

@@ -222,6 +222,35 @@ START_TEST(what_our_own_documents_call_unknown_is_null)
 }
 END_TEST
 
+// Told live and read again: a container of Docker's, whose scope is empty, of which all is known.
+START_TEST(without_a_health_check_it_has_none_in_a_replay_as_well)
+{
+    struct bed live, bed;
+    struct cmeta_container content;
+    struct falco_event *event;
+    struct host *h;
+
+    bed_open(&live, NULL);
+    sample_content(3, 0, &content);
+    content.known = CMETA_GROUPS_ALL;
+    memset(content.probes, 0, sizeof(content.probes));
+    bed_put_in(&live, "", 3, &content);
+    while ((event = async_queue_pop(host_instance(live.host)->async)) == NULL)
+        async_queue_wait(host_instance(live.host)->async, 100);
+    bed_exec(live.host, 50, bed_path(3));
+    bed_expect(live.host, "container.healthcheck", "NONE");
+    bed_expect(live.host, "proc.is_container_healthcheck", "false");
+    h = open_replay(&bed, NULL);
+    host_event(h, event);
+    start(&bed);
+    bed_exec(h, 50, bed_path(3));
+    bed_expect(h, "container.healthcheck", "NONE");
+    bed_expect(h, "proc.is_container_healthcheck", "false");
+    bed_close(&bed);
+    bed_close(&live);
+}
+END_TEST
+
 // --- the event itself ----------------------------------------------------------------------------
 
 START_TEST(event_tells_of_its_own_container_before_and_after_it_is_parsed)
@@ -798,6 +827,7 @@ CHECK_MAIN("plugin_replay", 60, initial_state_gives_the_captures_threads_their_m
            container_that_is_told_of_later_is_found_then, newer_document_replaces_the_older_one,
            legacy_events_of_all_three_kinds_are_read, document_of_an_old_capture_is_read,
            pod_of_a_container_is_told_by_its_labels, what_our_own_documents_call_unknown_is_null,
+           without_a_health_check_it_has_none_in_a_replay_as_well,
            event_tells_of_its_own_container_before_and_after_it_is_parsed,
            event_tells_of_its_own_container_in_a_live_capture_too,
            region_that_comes_up_in_a_live_capture_ends_what_events_told,

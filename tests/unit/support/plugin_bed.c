@@ -51,12 +51,19 @@ void bed_close(struct bed *bed)
 
 void bed_put(struct bed *bed, unsigned n, const struct cmeta_container *content)
 {
+    bed_put_in(bed, "docker", n, content);
+}
+
+void bed_put_in(struct bed *bed, const char *scope, unsigned n,
+                const struct cmeta_container *content)
+{
     static _Alignas(8) uint8_t record[CMETA_RECORD_MAX];
     char id[65];
     struct cmeta_name name = sample_name(n, id);
     struct cmeta_live live = {.word = CMETA_STATE_RUNNING, .pid = 1000 + n};
     int size = cmeta_record_encode(content, record, sizeof(record), NULL);
 
+    name.scope = (struct cmeta_str){scope, (uint32_t)strlen(scope)};
     ck_assert_int_gt(size, 0);
     ck_assert_int_ge(cmeta_writer_put(bed->writer, &name, record, (size_t)size, &live), 0);
 }

@@ -30,6 +30,9 @@ void bed_end(struct host *host);
 
 // Publishes content for sample n, running.
 void bed_put(struct bed *bed, unsigned n, const struct cmeta_container *content);
+// The same in another scope than the samples'.
+void bed_put_in(struct bed *bed, const char *scope, unsigned n,
+                const struct cmeta_container *content);
 
 // Sample n's cgroup rows as host_thread_add() takes them; valid until the next call.
 const char *bed_rows(unsigned n);
