@@ -217,7 +217,9 @@ test-faults: $(TEST_PROGRAMS)
 
 BENCH_BIN := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(BENCH_SRC))
 
-$(call obj,$(BENCH_SRC) tests/bench/bench.c tests/bench/docker_visible.c): EXTRA_CPPFLAGS = $(call pc,cflags,$(DAEMON_PKGS) check) -Itests \
+VISIBLE_BIN := $(addprefix $(BUILD)/bench/,docker_visible containerd_visible)
+
+$(call obj,$(wildcard tests/bench/*.c)): EXTRA_CPPFLAGS = $(call pc,cflags,$(DAEMON_PKGS) check) -Itests \
 	-DTEST_BUILD='"$(abspath $(BUILD))"'
 
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/obj/tests/bench/bench.o $(TEST_LIBS)
@@ -225,7 +227,9 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/obj/tests/bench/bench.o 
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) -pie $(LDFLAGS) -rdynamic -o $@ $^ $(call pc,libs,$(DAEMON_PKGS) $(CTL_PKGS) check) $(GRPC_LIBS) -ldl -lpthread
 
-bench: $(BENCH_BIN) $(BUILD)/bench/docker_visible $(TEST_PROGRAMS)
+$(VISIBLE_BIN): $(call obj,tests/bench/relay.c)
+
+bench: $(BENCH_BIN) $(VISIBLE_BIN) $(TEST_PROGRAMS)
 	BUILD="$(abspath $(BUILD))" tests/bench/run $(BUILD)/bench.json $(BENCH_BIN) $(wildcard tests/bench/*_bench.sh)
 
 OURS = $(SHM_SRC) $(DAEMON_SRC) $(wildcard containerd-meta/main.c) $(CTL_SRC) $(PLUGIN_SRC)
@@ -248,10 +252,17 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_LIB_SRC) $(PROTO_SRC)
 	clang $(CPPFLAGS) $(CSTD) -O1 -g -fsanitize=fuzzer,address,undefined $(call pc,cflags,$(DAEMON_PKGS)) \
 		-o $@ $^ $(call pc,libs,$(DAEMON_PKGS)) $(GRPC_LIBS) -lpthread
 
+# The plugin and its host in one program: its functions must be found in it.
+$(BUILD)/fuzz/plugin_%_fuzz: tests/fuzz/plugin_%_fuzz.c $(PLUGIN_SRC) $(SHM_SRC) $(HOST_SRC)
+	@mkdir -p $(@D)
+	clang $(CPPFLAGS) $(CSTD) -O1 -g -fsanitize=fuzzer,address,undefined $(call pc,cflags,$(HOST_PKGS)) -rdynamic \
+		-o $@ $(filter-out plugin/stdio_wrap.c tests/host/main.c,$^) $(call pc,libs,$(HOST_PKGS)) -ldl -lpthread
+
+# New inputs go to the first folder; those of tests/fuzz/corpus are where a target begins.
 fuzz: $(FUZZ_BIN)
-	@for target in $(FUZZ_BIN); do mkdir -p $(BUILD)/corpus/$$(basename $$target); \
-		echo "== $$(basename $$target)"; \
-		$$target -max_total_time=$(FUZZ_SECONDS) -print_final_stats=0 $(BUILD)/corpus/$$(basename $$target) || exit 1; done
+	@for target in $(FUZZ_BIN); do name=$$(basename $$target); mkdir -p $(BUILD)/corpus/$$name; \
+		seeds=tests/fuzz/corpus/$$name; test -d $$seeds || seeds=; echo "== $$name"; \
+		$$target -max_total_time=$(FUZZ_SECONDS) -print_final_stats=0 $(BUILD)/corpus/$$name $$seeds || exit 1; done
 
 sanitize:
 	$(MAKE) BUILD=$(BUILD)/asan SANITIZE=address,undefined test-unit

@@ -4,6 +4,7 @@
 #include "cleanup.h"
 #include "clock.h"
 #include "engine/engine.h"
+#include "heap_trim.h"
 #include "log.h"
 
 #include <errno.h>
@@ -30,6 +31,7 @@ struct instance {
 
 struct instances {
     struct instances_use use;
+    struct heap_trim *trim;
     struct instance *rows[STORE_ROWS];
     struct container_limits limits;
     bool with_size;
@@ -78,6 +80,7 @@ static void sink_observe(struct engine_sink *sink, engine_stamp asked,
                       &(struct cmeta_name){container->id, container->scope})))
         publisher_count(instance->all->use.publisher, CMETA_COUNT_LABELS_DROPPED,
                         container->labels_dropped);
+    heap_trim_note(instance->all->trim);
     r = store_observe(instance->all->use.store, instance->row, asked, container);
     if (r < 0)
         log_lost(instance, container, r);
@@ -558,8 +561,11 @@ struct instances *instances_new(const struct instances_use *use)
 {
     struct instances *instances = calloc(1, sizeof(*instances));
 
-    if (instances)
-        instances->use = *use;
+    if (!instances)
+        return NULL;
+    instances->use = *use;
+    if (heap_trim_new(use->event, &instances->trim) < 0)
+        return instances_free(instances);
     return instances;
 }
 
@@ -574,8 +580,10 @@ struct instances *instances_free(struct instances *instances)
         free(instance->socket);
         free(instance);
     }
-    if (instances)
+    if (instances) {
+        heap_trim_free(instances->trim);
         free(instances->host_root);
+    }
     free(instances);
     return NULL;
 }

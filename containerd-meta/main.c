@@ -7,6 +7,7 @@
 #include "shm/region.h"
 
 #include <getopt.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,6 +148,8 @@ int main(int argc, char **argv)
     int status;
 
     daemon_block_signals();
+    // What gRPC's threads receive the loop frees: in heaps of their own it would lie about.
+    mallopt(M_ARENA_MAX, 1);
     line.options.engine_names = line.names;
     line.options.engine_sockets = line.sockets;
     status = parse(argc, argv, &line);

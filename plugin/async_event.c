@@ -8,12 +8,16 @@
 static uint64_t next_ts(struct async_sink *sink)
 {
     struct timespec t;
-    uint64_t now;
+    uint64_t now, ts;
 
     clock_gettime(CLOCK_REALTIME, &t);
     now = (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
+    ts = now;
+    if (sink->stream_ts != 0 && sink->stream_ts < now)
+        ts =
+            now - sink->stream_ts < ASYNC_EVENT_LAG_NS ? sink->stream_ts : now - ASYNC_EVENT_LAG_NS;
     // The host delivers by time: a removal must not overtake what it removes.
-    sink->last_ts = now > sink->last_ts ? now : sink->last_ts + 1;
+    sink->last_ts = ts > sink->last_ts ? ts : sink->last_ts + 1;
     return sink->last_ts;
 }
 

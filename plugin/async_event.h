@@ -19,7 +19,11 @@ struct async_sink {
     struct falco_owner *owner;
     falco_async_handler handler; // NULL: nowhere
     uint64_t last_ts;            // of the event before: each is later than the one before it
+    uint64_t stream_ts;          // where the host's event stream stands; 0: not known
 };
+
+// How far behind the present an event's time may be.
+#define ASYNC_EVENT_LAG_NS UINT64_C(1000000000)
 
 /**
  * async_event_push() - hand an event to the host, which copies it
@@ -27,8 +31,11 @@ struct async_sink {
  * @json, @len: a document (event_json.h) and its bytes without the NUL, which is sent along
  * @error: FALCO_ERROR_BYTES; receives the host's word when it refuses
  *
- * It bears the present time and no thread: with one, proc.* fields would tell of a process that has
- * nothing to do with it.
+ * It bears the time that the event stream has come to, which is what the fields tell by: the host
+ * is behind with its events, and at the present time this one would stand in a capture behind
+ * events that were given its values live. A stream that stands still counts as ASYNC_EVENT_LAG_NS
+ * behind. It bears no thread: with one, proc.* fields would tell of a process that has nothing to
+ * do with it.
  *
  * Return: 0; -EPROTO if the host refuses; -ENOMEM.
  */

@@ -427,10 +427,9 @@ struct capture_store *capture_store_new(void)
 
 void capture_store_clear(struct capture_store *s)
 {
-    while (!TAILQ_EMPTY(&s->present))
-        drop(s, TAILQ_FIRST(&s->present));
-    while (!TAILQ_EMPTY(&s->removed))
-        drop(s, TAILQ_FIRST(&s->removed));
+    for (uint32_t slot = 0; slot < CAPTURE_RECORDS_MAX && s->count; slot++)
+        if (s->index->slots[slot])
+            drop(s, s->index->slots[slot]);
     free(s->index);
     s->index = NULL;
 }

@@ -154,13 +154,22 @@ enum thread_category category_find(const struct threads *threads, const struct t
     return match(&s, entry, view, exec);
 }
 
+static bool has_probes(const struct cmeta_view *view)
+{
+    return view && (cmeta_view_count(view, CMETA_LIST_HEALTHCHECK_ARGS) ||
+                    cmeta_view_count(view, CMETA_LIST_LIVENESS_ARGS) ||
+                    cmeta_view_count(view, CMETA_LIST_READINESS_ARGS));
+}
+
 void category_write(const struct threads *threads, const struct table_access *access,
                     struct falco_entry *entry, bool inside, bool moved,
                     const struct cmeta_view *view, const struct falco_event *exec)
 {
     enum thread_category category = CATEGORY_NONE;
 
-    if (!moved && (!inside || threads_category(threads, access, entry) != CATEGORY_NONE))
+    // What it inherits it has since it came here: only a command can make it more.
+    if (!moved &&
+        (!inside || !has_probes(view) || threads_category(threads, access, entry) != CATEGORY_NONE))
         return;
     if (inside)
         category = category_find(threads, access, entry, view, exec);

@@ -14,7 +14,8 @@
 
 // --- the schema ----------------------------------------------------------------------------------
 
-#define S_BOOL "{\"type\":[\"boolean\",\"null\"]}"
+#define S_BOOL \
+    "{\"type\":[\"boolean\",\"string\",\"null\"],\"enum\":[true,false,\"true\",\"false\",null]}"
 #define S_LIST(items)                                                                              \
     "{\"type\":[\"array\",\"null\"],\"items\":{\"type\":[\"string\",\"number\",\"boolean\"]" items \
     "}}"
@@ -38,7 +39,7 @@ const char *config_schema(void)
            "\"null\"],\"additionalProperties\":false,\"properties\":{"
            "\"region\":{\"type\":[\"string\",\"null\"],\"description\":\"folder of the shared "
            "region\"},\"region_in_replay\":" S_BOOL ","
-           "\"label_max_len\":{\"type\":[\"integer\",\"null\"]},\"with_size\":" S_BOOL ","
+           "\"label_max_len\":{\"type\":[\"number\",\"string\",\"null\"]},\"with_size\":" S_BOOL ","
            "\"hooks\":" S_LIST(
                ",\"enum\":[\"create\",\"start\"]") ","
                                                    "\"log_level\":{\"type\":[\"string\",\"null\"],"
@@ -150,11 +151,24 @@ static int note(struct parser *p, const char *path)
 
 // --- values --------------------------------------------------------------------------------------
 
+// true and false may come quoted, as other scalars do.
+static bool is_true(const json_t *value)
+{
+    return json_is_true(value) ||
+           (json_is_string(value) && !strcmp(json_string_value(value), "true"));
+}
+
+static bool is_false(const json_t *value)
+{
+    return json_is_false(value) ||
+           (json_is_string(value) && !strcmp(json_string_value(value), "false"));
+}
+
 static int take_bool(struct parser *p, const char *path, const json_t *value, bool *out)
 {
-    if (!json_is_boolean(value))
-        return refuse(p, path, "true or false", value, "write it without quotes");
-    *out = json_is_true(value);
+    if (!is_true(value) && !is_false(value))
+        return refuse(p, path, "true or false", value, "write one of these");
+    *out = is_true(value);
     return 0;
 }
 
@@ -218,11 +232,24 @@ static int take_log_level(struct parser *p, const char *path, const json_t *valu
 
 // --- what is the daemon's ------------------------------------------------------------------------
 
+// A whole number, be it quoted, or written as a fraction because it is large.
+static bool read_whole(const json_t *value, double *number)
+{
+    const char *text = json_string_value(value);
+    char *end = NULL;
+
+    *number = text ? strtod(text, &end) : json_number_value(value);
+    return (text ? end != text && *end == '\0' : json_is_number(value)) && *number > -1e15 &&
+           *number < 1e15 && *number == (double)(int64_t)*number;
+}
+
 static int take_label_max_len(struct parser *p, const char *path, const json_t *value)
 {
-    if (!json_is_integer(value))
+    double number;
+
+    if (!read_whole(value, &number))
         return refuse(p, path, "a whole number", value, "write a number of bytes, e.g. 100");
-    return json_integer_value(value) == 100 ? 0 : note(p, path);
+    return (int64_t)number == 100 ? 0 : note(p, path);
 }
 
 static int take_with_size(struct parser *p, const char *path, const json_t *value)
@@ -388,7 +415,7 @@ static int take_engines(struct parser *p, const char *path, const json_t *value)
     for (const struct key *key = keys; r == 0 && key->name; key++) {
         const json_t *engine = json_object_get(value, key->name);
 
-        if (!json_is_false(json_object_get(engine, "enabled")))
+        if (!is_false(json_object_get(engine, "enabled")))
             p->config->layouts |= cmeta_layouts_of_engine(key->name);
     }
     return r;

@@ -2,6 +2,7 @@
 #include "emitter.h"
 
 #include "event_json.h"
+#include "load.h"
 #include "snapshot.h"
 
 #include <inttypes.h>
@@ -12,10 +13,10 @@
 
 #define UNDER_WAY_MAX  256u
 #define SILENCE_NS     UINT64_C(10000000000) // after which what is under way is given up
-#define SETTLE_NS      UINT64_C(2000000000)  // how long a record may take to become complete
+#define NAME_NS        UINT64_C(2000000000)  // how long a container may have no name or image
 #define BLOCKED_MS     20u                   // between two looks for acknowledgements
 #define STEPS_MAX      2048u                 // containers looked at in one run
-#define DEPARTED_BYTES (UINT32_C(4) << 20)   // of whole documents kept; then brief ones
+#define DEPARTED_BYTES (UINT32_C(64) << 10)  // of whole documents kept; then brief ones
 
 // What a mark says when it is no digest of what was told.
 enum mark {
@@ -65,9 +66,13 @@ struct emitter {
     STAILQ_HEAD(, departed) departed;
     size_t departed_bytes;
 
-    // Credit. Acknowledgements are counted by the metric.
-    uint64_t sent, given_up, acknowledged_before;
-    uint64_t acknowledged, moved_ns; // as last seen, and when that changed
+    uint64_t stream_ts; // atomic: of the last event that the event thread has seen
+
+    // Credit.
+    uint64_t returned;    // atomic: events that came back, not counting those given up
+    uint64_t given_up_ts; // atomic: events up to this time were given up, or aren't of this stream
+    uint64_t sent, given_up;
+    uint64_t acknowledged, moved_ns; // `returned` as last seen, and when it changed
 };
 
 struct emitter *emitter_new(struct logger *logger, struct metrics *metrics)
@@ -92,10 +97,18 @@ struct emitter *emitter_free(struct emitter *e)
 
 // --- credit --------------------------------------------------------------------------------------
 
-static uint64_t count_acknowledged(const struct emitter *e)
+void emitter_see(struct emitter *e, const struct falco_event *event)
 {
-    // Relaxed: pairs with the addition in emitter_acknowledge().
-    return metrics_get(e->metrics, METRIC_EVENTS_ACKNOWLEDGED) - e->acknowledged_before;
+    // Relaxed: pairs with the load in send(); a number by itself.
+    store_relaxed(&e->stream_ts, event->ts);
+    if (!async_event_is_ours(event))
+        return;
+    metrics_count(e->metrics, METRIC_EVENTS_ACKNOWLEDGED);
+    // Relaxed: pairs with the store in settle_credit(). One that comes at the very moment when it
+    // is given up is counted twice, which lets one more be under way.
+    if (event->ts > load_relaxed(&e->given_up_ts))
+        // Relaxed: pairs with the load in settle_credit(); a number by itself.
+        __atomic_fetch_add(&e->returned, 1, __ATOMIC_RELAXED);
 }
 
 static uint64_t under_way(const struct emitter *e)
@@ -105,16 +118,14 @@ static uint64_t under_way(const struct emitter *e)
     return e->sent > settled ? e->sent - settled : 0;
 }
 
-// Looks for acknowledgements. Events that were given up and come back after all are taken as such.
+// Looks for acknowledgements, and gives up what doesn't come back.
 static void settle_credit(struct emitter *e)
 {
-    uint64_t acknowledged = count_acknowledged(e);
+    uint64_t returned = load_relaxed(&e->returned);
 
-    if (acknowledged != e->acknowledged || under_way(e) == 0)
+    if (returned != e->acknowledged || under_way(e) == 0)
         e->moved_ns = e->now_ns;
-    e->acknowledged = acknowledged;
-    if (e->acknowledged + e->given_up > e->sent)
-        e->given_up = e->sent > e->acknowledged ? e->sent - e->acknowledged : 0;
+    e->acknowledged = returned;
     if (e->now_ns - e->moved_ns < SILENCE_NS)
         return;
     logger_say(e->logger, FALCO_LOG_WARNING,
@@ -123,6 +134,7 @@ static void settle_credit(struct emitter *e)
                "is slow or its queue was full; captures may lack these containers",
                under_way(e));
     metrics_add(e->metrics, METRIC_EVENTS_UNACKNOWLEDGED, under_way(e));
+    store_relaxed(&e->given_up_ts, e->sink.last_ts);
     e->given_up += under_way(e);
     e->moved_ns = e->now_ns;
 }
@@ -141,8 +153,11 @@ static bool has_credit(struct emitter *e)
 static void send(struct emitter *e, const char *name, const char *json, size_t len)
 {
     char error[FALCO_ERROR_BYTES];
-    int r = async_event_push(&e->sink, name, json, len, error);
+    int r;
 
+    // Relaxed: pairs with the store in emitter_see().
+    e->sink.stream_ts = load_relaxed(&e->stream_ts);
+    r = async_event_push(&e->sink, name, json, len, error);
     if (r == 0) {
         if (under_way(e) == 0)
             e->moved_ns = e->now_ns;
@@ -289,15 +304,15 @@ static bool look_at_live(struct emitter *e, uint32_t *mark, uint32_t number, boo
 
     if (*mark == snapshot_digest(&e->snapshot))
         return true;
-    if (is_told(*mark) || due || snapshot_is_settled(&e->snapshot))
+    if (is_told(*mark) || due || snapshot_is_named(&e->snapshot))
         return tell(e, mark);
     if (*mark == MARK_WAITING)
         return true;
     now = realtime_ns();
-    if (now > first_seen && now - first_seen >= SETTLE_NS)
+    if (now > first_seen && now - first_seen >= NAME_NS)
         return tell(e, mark);
     // From now, not from when it was first seen: so the list stays in order.
-    if (!wait_until(e, number, e->now_ns + SETTLE_NS))
+    if (!wait_until(e, number, e->now_ns + NAME_NS))
         return tell(e, mark);
     *mark = MARK_WAITING;
     return true;
@@ -546,7 +561,8 @@ void emitter_begin(struct emitter *e, struct falco_owner *owner, falco_async_han
     e->sink.owner = owner;
     e->sink.handler = handler;
     e->begun_ns = realtime_ns();
-    e->acknowledged_before = metrics_get(e->metrics, METRIC_EVENTS_ACKNOWLEDGED);
+    // What comes back from before isn't of this stream, so none of this one is as old.
+    e->given_up_ts = e->sink.last_ts = e->begun_ns - 1;
 }
 
 void emitter_end(struct emitter *e)

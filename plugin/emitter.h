@@ -2,8 +2,11 @@
 // Container events: tells the host which containers come, change and go.
 //
 // All of it is the follower's, between begin and end, except the acknowledgement. An event is sent
-// when a record is settled (or 2 s after the container was first seen, with the reasons for what is
-// missing), when something that rules can see has changed, and when the container is removed. At
+// when a record has a name and an image (or 2 s after the container was first seen), with the
+// reasons for what it doesn't know yet; when something that rules can see has changed, as at the
+// moment when the rest is known; and when the container is removed. What waited for the rest would
+// be missing in captures at the container's first events, where it wasn't live: Docker tells name
+// and image when it creates a container and answers questions about it when that has started. At
 // the start all containers that stand are told.
 //
 // The region's change log is the queue: what the host has no room for yet waits there. If the log
@@ -12,7 +15,8 @@
 //
 // The host's queue drops silently what it has no room for. So at most 256 events are under way: our
 // own events that come back in parse_event are the acknowledgement. A host that returns nothing for
-// 10 s is taken to have lost what is under way, which is counted, and the stream goes on.
+// 10 s is taken to have lost what is under way, which is counted, and the stream goes on; what
+// comes back later, known by its time, is no credit for others.
 #ifndef PLUGIN_EMITTER_H
 #define PLUGIN_EMITTER_H
 
@@ -51,12 +55,12 @@ void emitter_replace(struct emitter *emitter, const struct cmeta_region *old,
  */
 unsigned emitter_run(struct emitter *emitter, const struct cmeta_region *region, uint64_t now_ns);
 
-// Event thread: takes an event that comes back. A look at its name and an addition.
-static inline void emitter_acknowledge(struct metrics *metrics, const struct falco_event *event)
-{
-    // Relaxed: pairs with the load in emitter.c; it is a number by itself.
-    if (async_event_is_ours(event))
-        metrics_count(metrics, METRIC_EVENTS_ACKNOWLEDGED);
-}
+/**
+ * emitter_see() - see where the stream stands, and take an event that came back, if it is ours
+ *
+ * The event thread's, while a stream runs, for each event it parses: a store, a look at the type,
+ * and at most an addition.
+ */
+void emitter_see(struct emitter *emitter, const struct falco_event *event);
 
 #endif

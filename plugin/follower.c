@@ -505,6 +505,11 @@ bool follower_is_running(const struct follower *f)
     return f->running;
 }
 
+void follower_see(struct follower *f, const struct falco_event *event)
+{
+    emitter_see(f->emitter, event);
+}
+
 struct follower_shared *follower_share(struct follower *f)
 {
     return &f->shared;

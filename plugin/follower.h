@@ -47,6 +47,9 @@ void follower_map_once(struct follower *follower);
 void follower_stop(struct follower *follower);
 bool follower_is_running(const struct follower *follower);
 
+// An event is parsed, perhaps one of ours that came back (emitter.h); while it is running.
+void follower_see(struct follower *follower, const struct falco_event *event);
+
 // --- for the event thread ------------------------------------------------------------------------
 
 // The shared part, for the two below; lives as long as the follower.

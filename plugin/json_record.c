@@ -269,7 +269,7 @@ int json_record_name(struct told *told, struct cmeta_str id, struct cmeta_str fu
 {
     struct cmeta_str shown = full_id.len ? full_id : id;
 
-    if (!is_id(shown))
+    if (!shown.data || !is_id(shown))
         return -EINVAL;
     copy(told->id, shown, cmeta_id_is_hex64(shown.data, shown.len) ? 12 : shown.len);
     told->full_id[0] = '\0';
@@ -293,7 +293,7 @@ static int read_container(const json_t *object, struct told *told)
     told->type = type >= 0 && type < CMETA_TYPE_UNKNOWN ? (uint16_t)type : CMETA_TYPE_UNKNOWN;
     told->host = told->type == CMETA_TYPE_HOST;
     told->scope[0] = '\0';
-    if (scope.len && scope.len <= JSON_RECORD_SCOPE)
+    if (scope.data && scope.len <= JSON_RECORD_SCOPE)
         copy(told->scope, scope, scope.len);
     r.content.type = told->type;
     read_groups(&r);

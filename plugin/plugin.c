@@ -6,7 +6,6 @@
 #include "config.h"
 #include "containers_table.h"
 #include "dump.h"
-#include "emitter.h"
 #include "fields.h"
 #include "follower.h"
 #include "logger.h"
@@ -299,8 +298,8 @@ falco_rc plugin_parse_event(struct falco_plugin *s, const struct falco_event_inp
 {
     struct table_access access = {in->reader_ext, in->writer_ext};
 
-    if (event->evt->type == FALCO_EVENT_ASYNC && follower_is_running(s->follower))
-        emitter_acknowledge(&s->metrics, event->evt);
+    if (follower_is_running(s->follower))
+        follower_see(s->follower, event->evt);
     records_parse(s->records, &access, event);
     return FALCO_RC_SUCCESS;
 }

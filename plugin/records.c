@@ -413,7 +413,7 @@ static falco_bool scan_category(void *state, struct falco_entry *entry)
     // Without a container there is nothing to be; most threads are such.
     if (ref != REF_HOST)
         write_category(scan->records, scan->access, entry, ref, threads_id(t, scan->access, entry),
-                       false, NULL);
+                       true, NULL);
     return 1;
 }
 

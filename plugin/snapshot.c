@@ -139,12 +139,14 @@ uint32_t snapshot_digest(const struct snapshot *s)
     return digest < SNAPSHOT_DIGEST_MIN ? digest + SNAPSHOT_DIGEST_MIN : digest;
 }
 
-bool snapshot_is_settled(const struct snapshot *s)
+bool snapshot_is_named(const struct snapshot *s)
 {
-    for (unsigned group = 0; group < CMETA_GROUP_COUNT; group++) {
-        unsigned reason = s->content.reason[group];
+    static const enum cmeta_group groups[] = {CMETA_GROUP_IDENTITY, CMETA_GROUP_IMAGE};
 
-        if (CMETA_GROUPS_COMPLETE & ~s->content.known & CMETA_GROUP_BIT(group) &&
+    for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+        unsigned reason = s->content.reason[groups[i]];
+
+        if (!(s->content.known & CMETA_GROUP_BIT(groups[i])) &&
             reason != CMETA_REASON_POD_SANDBOX && reason != CMETA_REASON_NOT_TOLD)
             return false;
     }

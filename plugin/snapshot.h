@@ -51,8 +51,7 @@ struct cmeta_str snapshot_short_id(const struct snapshot *snapshot);
 #define SNAPSHOT_DIGEST_MIN 16u
 uint32_t snapshot_digest(const struct snapshot *snapshot);
 
-// Whether waiting longer would bring nothing that rules read: each of their groups is known, or is
-// one that will never be told.
-bool snapshot_is_settled(const struct snapshot *snapshot);
+// Whether it tells what a container is called and runs: both groups are known, or never will be.
+bool snapshot_is_named(const struct snapshot *snapshot);
 
 #endif

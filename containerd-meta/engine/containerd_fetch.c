@@ -631,18 +631,25 @@ void containerd_fetch_image(struct containerd_fetch *fetch, const char *ns,
                           image->target ? image->target->digest : "");
 }
 
-void containerd_fetch_list_end(struct containerd_fetch *fetch)
+void containerd_fetch_list_end(struct containerd_fetch *fetch, engine_stamp asked)
+{
+    struct known *known;
+
+    LIST_FOREACH (known, &fetch->all, all)
+        if (known->listed != fetch->generation && known->is_stored) {
+            tell_status(known, asked, 0, 0, -1, -1); // no list names it
+            want(known, WANT_RECORD);
+        }
+}
+
+// What the sink still has was confirmed since the list was asked for: its events are yet to come.
+void containerd_fetch_list_buried(struct containerd_fetch *fetch)
 {
     for (struct known *known = LIST_FIRST(&fetch->all), *next; known; known = next) {
         next = LIST_NEXT(known, all);
-        if (known->listed == fetch->generation || known->ask.phase != ASK_IDLE)
-            continue; // what is being asked for was created meanwhile, or will be not found
-        if (!known->is_stored) {
+        if (known->listed != fetch->generation && known->ask.phase == ASK_IDLE &&
+            !sink_knows(known))
             forget(known);
-            continue;
-        }
-        tell_status(known, fetch->sink->stamp(fetch->sink), 0, 0, -1, -1); // else it would be ended
-        want(known, WANT_RECORD);
     }
 }
 
@@ -781,8 +788,10 @@ struct containerd_fetch *containerd_fetch_free(struct containerd_fetch *fetch)
         return NULL;
     if (fetch->queue)
         ask_queue_close(fetch->queue);
-    while (!LIST_EMPTY(&fetch->all))
-        forget(LIST_FIRST(&fetch->all));
+    for (struct known *known = LIST_FIRST(&fetch->all), *next; known; known = next) {
+        next = LIST_NEXT(known, all);
+        forget(known);
+    }
     containerd_hints_free(fetch->hints);
     ask_queue_free(fetch->queue);
     containerd_images_free(fetch->images);

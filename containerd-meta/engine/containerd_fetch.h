@@ -41,8 +41,10 @@ void containerd_fetch_image(struct containerd_fetch *fetch, const char *ns,
 // A container's or sandbox's record, as of when the list was asked for.
 void containerd_fetch_record(struct containerd_fetch *fetch, const char *ns, engine_stamp asked,
                              const Containerd__Container *record);
-// The list was complete: what it didn't name is forgotten (the sink is told by list_complete()).
-void containerd_fetch_list_end(struct containerd_fetch *fetch);
+// The list was complete: before the sink is told by list_complete(), what no list names is asked
+// for; afterwards, what the sink has buried is forgotten.
+void containerd_fetch_list_end(struct containerd_fetch *fetch, engine_stamp asked);
+void containerd_fetch_list_buried(struct containerd_fetch *fetch);
 void containerd_fetch_task(struct containerd_fetch *fetch, const char *ns, engine_stamp asked,
                            const Containerd__Process *task);
 // All tasks of a namespace were told: its other containers have none.

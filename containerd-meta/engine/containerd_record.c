@@ -379,6 +379,8 @@ static int set_image(struct container *container, const struct containerd_facts 
                                      .target = target,
                                      .is_cri = facts->is_cri};
 
+    if (facts->is_sandbox)
+        return 0; // what a sandbox runs is the node's own business: it has no image, by design
     return kube_image_apply(container, &image, is_complete);
 }
 
@@ -437,7 +439,7 @@ int containerd_record_add_image(struct container *container, const struct contai
 {
     const char *target = image && image->target ? text_present(image->target->digest) : NULL;
 
-    return set_image(container, facts, target, !facts->is_sandbox);
+    return set_image(container, facts, target, true);
 }
 
 // --- state ---------------------------------------------------------------------------------------

@@ -134,8 +134,8 @@ static void on_containers(void *userdata, const struct rpc_response *response)
     for (size_t i = 0; i < answer->n_containers; i++)
         cri_fetch_container(cri->fetch, cri->list_asked, answer->containers[i]);
     cri__list_containers_response__free_unpacked(answer, NULL);
-    cri_fetch_list_end(cri->fetch);
     cri->sink->list_complete(cri->sink, cri->list_asked);
+    cri_fetch_list_buried(cri->fetch);
     connection_state(&cri->connection, CMETA_ENGINE_CONNECTED, "");
     if (cri->list_again)
         list_now(cri);

@@ -449,10 +449,20 @@ static void listed(struct known *known, engine_stamp asked, int32_t state)
 void cri_fetch_pod(struct cri_fetch *fetch, engine_stamp asked, const Cri__PodSandbox *pod)
 {
     struct known *known = find_or_add(fetch, pod->id);
+    struct pod *told = NULL;
+    CLEANUP(container_freep)
+    struct container *container = NULL;
 
     if (!known)
         return;
     known->is_pod = true;
+    if (!known->observed) { // or a complete list would end what an earlier daemon left of it
+        told = cri_record_pod_from_list(pod, fetch->type, &fetch->context);
+        container = told ? pod_to_container(told) : NULL;
+        pod_free(told);
+        if (container)
+            fetch->sink->observe(fetch->sink, asked, container);
+    }
     listed(known, asked, pod->state);
 }
 
@@ -474,12 +484,14 @@ void cri_fetch_container(struct cri_fetch *fetch, engine_stamp asked, const Cri_
     listed(known, asked, element->state);
 }
 
-void cri_fetch_list_end(struct cri_fetch *fetch)
+// What the sink still has was confirmed since the list was asked for: its events are yet to come.
+void cri_fetch_list_buried(struct cri_fetch *fetch)
 {
     for (struct known *known = LIST_FIRST(&fetch->all), *next; known; known = next) {
         next = LIST_NEXT(known, all);
         // What is being asked for was created meanwhile, or will be not found.
-        if (known->listed != fetch->generation && known->ask.phase == ASK_IDLE)
+        if (known->listed != fetch->generation && known->ask.phase == ASK_IDLE &&
+            !sink_knows(known))
             forget(known);
     }
 }
@@ -546,8 +558,10 @@ struct cri_fetch *cri_fetch_free(struct cri_fetch *fetch)
         return NULL;
     if (fetch->queue)
         ask_queue_close(fetch->queue);
-    while (!LIST_EMPTY(&fetch->all))
-        forget(LIST_FIRST(&fetch->all));
+    for (struct known *known = LIST_FIRST(&fetch->all), *next; known; known = next) {
+        next = LIST_NEXT(known, all);
+        forget(known);
+    }
     ask_queue_free(fetch->queue);
     cri_images_free(fetch->images);
     oci_host_namespaces_done(&fetch->host_namespaces);

@@ -32,8 +32,8 @@ void cri_fetch_list_begin(struct cri_fetch *fetch);
 void cri_fetch_pod(struct cri_fetch *fetch, engine_stamp asked, const Cri__PodSandbox *pod);
 void cri_fetch_container(struct cri_fetch *fetch, engine_stamp asked,
                          const Cri__Container *container);
-// Both were complete: what they didn't name is forgotten (the sink is told by list_complete()).
-void cri_fetch_list_end(struct cri_fetch *fetch);
+// Both were complete and the sink was told by list_complete(): what it has buried is forgotten.
+void cri_fetch_list_buried(struct cri_fetch *fetch);
 
 // An event named it: ask again.
 void cri_fetch_changed(struct cri_fetch *fetch, const char *id, bool is_pod);

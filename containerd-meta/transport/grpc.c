@@ -583,6 +583,7 @@ static grpc_channel *make_channel(const char *target)
         {GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1},
         {GRPC_ARG_CLIENT_IDLE_TIMEOUT_MS, INT32_MAX},
         {GRPC_ARG_HTTP2_BDP_PROBE, 0},
+        {GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1}, // a small answer stays small
     };
     enum { NUMBERS = sizeof(numbers) / sizeof(numbers[0]) };
     grpc_arg list[NUMBERS + 1];
@@ -682,8 +683,10 @@ static void stop(struct rpc *rpc)
     while (rpc->pending > 0) // all is cancelled: they come back at once
         pthread_cond_wait(&rpc->drained, &rpc->lock);
     pthread_mutex_unlock(&rpc->lock);
-    while (!LIST_EMPTY(&rpc->orphans))
-        free_call(LIST_FIRST(&rpc->orphans));
+    for (struct rpc_call *call = LIST_FIRST(&rpc->orphans), *next; call; call = next) {
+        next = LIST_NEXT(call, all);
+        free_call(call);
+    }
     grpc_completion_queue_shutdown(rpc->queue);
     pthread_join(rpc->thread, NULL);
     grpc_completion_queue_destroy(rpc->queue);
@@ -694,8 +697,10 @@ struct rpc *rpc_free(struct rpc *rpc)
 {
     if (!rpc)
         return NULL;
-    while (!LIST_EMPTY(&rpc->channels))
-        rpc_channel_close(LIST_FIRST(&rpc->channels));
+    for (struct rpc_channel *channel = LIST_FIRST(&rpc->channels), *next; channel; channel = next) {
+        next = LIST_NEXT(channel, all);
+        rpc_channel_close(channel);
+    }
     if (rpc->started)
         stop(rpc);
     sd_event_source_disable_unref(rpc->wake);

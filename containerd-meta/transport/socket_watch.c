@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "socket_watch.h"
 
+#include "containerd-meta/clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -14,6 +16,7 @@
 #define LINKS_MAX 40
 // Mount tables change in bursts, when a container starts for one.
 #define MOUNTS_SETTLE_US UINT64_C(20000)
+#define MOUNTS_AGAIN_US  UINT64_C(1000000) // a node that starts containers mounts all the time
 
 // A folder that inotify watches, for one or more sockets.
 struct folder {
@@ -56,6 +59,7 @@ struct socket_watcher {
     int fd;     // inotify, -1 if there is none to be had
     int mounts; // /proc/self/mountinfo
     sd_event_source *io, *mounts_io, *settle, *scan, *first;
+    uint64_t settled_us; // when mounts were last looked at; CLOCK_MONOTONIC
     struct folder *folders;
     unsigned folder_count, folder_max;
     uint64_t scan_us;
@@ -373,26 +377,30 @@ static int on_inotify(sd_event_source *source, int fd, uint32_t revents, void *u
     return 0;
 }
 
+// Further ones wake nobody until these were looked at.
 static int on_mounts(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
     struct socket_watcher *watcher = userdata;
-    int enabled = SD_EVENT_OFF;
+    uint64_t since_us = clock_us(CLOCK_MONOTONIC) - watcher->settled_us;
 
-    (void)source;
     (void)fd;
     (void)revents;
-    sd_event_source_get_enabled(watcher->settle, &enabled);
-    if (enabled == SD_EVENT_OFF)
-        arm(watcher->settle, MOUNTS_SETTLE_US);
+    sd_event_source_set_enabled(source, SD_EVENT_OFF);
+    arm(watcher->settle,
+        since_us < MOUNTS_AGAIN_US ? MOUNTS_AGAIN_US - since_us : MOUNTS_SETTLE_US);
     return 0;
 }
 
 static int on_settled(sd_event_source *source, uint64_t usec, void *userdata)
 {
+    struct socket_watcher *watcher = userdata;
+
     (void)source;
     (void)usec;
-    all_dirty(userdata);
-    look_at_dirty(userdata);
+    watcher->settled_us = clock_us(CLOCK_MONOTONIC);
+    sd_event_source_set_enabled(watcher->mounts_io, SD_EVENT_ON);
+    all_dirty(watcher);
+    look_at_dirty(watcher);
     return 0;
 }
 

@@ -7,17 +7,15 @@
 // is there. The relay's own write and both wake-ups are in the figure. Measured twice: with a pause
 // between creates, and back to back, where the engine's own work competes for the processors.
 #include "bench/bench.h"
+#include "bench/relay.h"
 #include "shm/reader.h"
 #include "unit/support/temp_dir.h"
 
-#include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,32 +31,6 @@ static void die(const char *what)
 {
     perror(what);
     exit(1);
-}
-
-static int unix_socket(const char *path, bool listening)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-    if (fd < 0 || (listening ? bind(fd, (struct sockaddr *)&address, sizeof(address))
-                             : connect(fd, (struct sockaddr *)&address, sizeof(address))) < 0)
-        die(path);
-    if (listening && listen(fd, 64) < 0)
-        die(path);
-    return fd;
-}
-
-static void write_all(int fd, const char *data, size_t len)
-{
-    while (len) {
-        ssize_t n = send(fd, data, len, MSG_NOSIGNAL);
-
-        if (n <= 0)
-            return;
-        data += n;
-        len -= (size_t)n;
-    }
 }
 
 // The ID in a create event of a container, if that is what these bytes hold.
@@ -84,7 +56,7 @@ static void hand_on(int to, char *data, size_t len)
     snprintf(copy, sizeof(copy), "%.*s", (int)len, data);
     id = created_id(copy);
     begin = bench_now_ns();
-    write_all(to, data, len);
+    relay_write(to, data, len);
     if (!id || count == COUNT_MAX)
         return;
     for (uint32_t word; word = cmeta_follow_word(&region),
@@ -93,50 +65,6 @@ static void hand_on(int to, char *data, size_t len)
             die("no record within 5 s");
     waits_us[count] = (double)(bench_now_ns() - begin) / 1000;
     __atomic_store_n(&count, count + 1, __ATOMIC_RELEASE); // pairs with heard_all()
-}
-
-struct relay {
-    int near, far;
-};
-
-static void *relay(void *argument)
-{
-    struct relay *r = argument;
-    struct pollfd fds[2] = {{r->near, POLLIN, 0}, {r->far, POLLIN, 0}};
-    char data[16384];
-
-    while (poll(fds, 2, -1) > 0) {
-        ssize_t n = -1;
-
-        if (fds[0].revents && (n = recv(r->near, data, sizeof(data), 0)) > 0)
-            write_all(r->far, data, (size_t)n);
-        else if (fds[1].revents && (n = recv(r->far, data, sizeof(data) - 1, 0)) > 0)
-            hand_on(r->near, data, (size_t)n);
-        if (n <= 0)
-            break;
-    }
-    close(r->near);
-    close(r->far);
-    free(r);
-    return NULL;
-}
-
-static void *serve(void *argument)
-{
-    int listening = *(int *)argument;
-
-    for (;;) {
-        struct relay *r = malloc(sizeof(*r));
-        pthread_t thread;
-
-        if (!r || (r->near = accept4(listening, NULL, NULL, SOCK_CLOEXEC)) < 0)
-            die("accept");
-        r->far = unix_socket(engine_socket, false);
-        if (pthread_create(&thread, NULL, relay, r) != 0)
-            die("pthread_create");
-        pthread_detach(thread);
-    }
-    return NULL;
 }
 
 static bool connected(void)
@@ -152,7 +80,7 @@ static bool connected(void)
 static void create(const char *image)
 {
     char body[256], request[512], answer[4096];
-    int fd = unix_socket(engine_socket, false);
+    int fd = relay_connect(engine_socket);
     ssize_t n;
 
     snprintf(body, sizeof(body), "{\"Image\":\"%s\",\"Cmd\":[\"true\"]}", image);
@@ -160,7 +88,7 @@ static void create(const char *image)
              "POST /containers/create HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n"
              "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
              strlen(body), body);
-    write_all(fd, request, strlen(request));
+    relay_write(fd, request, strlen(request));
     n = recv(fd, answer, sizeof(answer) - 1, 0);
     if (n <= 0 || strncmp(answer, "HTTP/1.1 201", 12) != 0)
         die("create");
@@ -197,8 +125,6 @@ int main(int argc, char **argv)
     char path[96], option[128];
     unsigned wanted = argc == 5 ? (unsigned)atoi(argv[4]) : 0;
     struct temp_dir dir;
-    pthread_t thread;
-    int listening;
     pid_t pid;
 
     if (wanted == 0 || wanted > COUNT_MAX) {
@@ -210,8 +136,7 @@ int main(int argc, char **argv)
     temp_dir_make(&dir);
     snprintf(path, sizeof(path), "%s/docker.sock", dir.path);
     snprintf(option, sizeof(option), "docker=%s", path);
-    listening = unix_socket(path, true);
-    pthread_create(&thread, NULL, serve, &listening);
+    relay_start(path, engine_socket, hand_on);
     pid = fork();
     if (pid == 0) {
         execl(TEST_BUILD "/containerd-meta", "containerd-meta", "-r", region_dir, "-s", option,

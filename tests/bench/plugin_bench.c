@@ -43,6 +43,7 @@ static void die(const char *what)
 
 // --- an allocator that counts --------------------------------------------------------------------
 
+// Visible, or else the plugin would go on using libc's.
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t count, size_t size);
 extern void *__libc_realloc(void *old, size_t size);
@@ -51,25 +52,25 @@ extern void __libc_free(void *old);
 static _Thread_local bool counting;
 static _Thread_local uint64_t allocations;
 
-void *malloc(size_t size)
+__attribute__((visibility("default"))) void *malloc(size_t size)
 {
     allocations += counting;
     return __libc_malloc(size);
 }
 
-void *calloc(size_t count, size_t size)
+__attribute__((visibility("default"))) void *calloc(size_t count, size_t size)
 {
     allocations += counting;
     return __libc_calloc(count, size);
 }
 
-void *realloc(void *old, size_t size)
+__attribute__((visibility("default"))) void *realloc(void *old, size_t size)
 {
     allocations += counting;
     return __libc_realloc(old, size);
 }
 
-void free(void *old)
+__attribute__((visibility("default"))) void free(void *old)
 {
     allocations += counting && old;
     __libc_free(old);

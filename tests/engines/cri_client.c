@@ -180,6 +180,7 @@ static void create(struct cri_options *o)
     metadata.name = o->name;
     metadata.attempt = o->attempt;
     image.image = o->image;
+    image.user_specified_image = o->user_image ? o->user_image : o->image;
     user.value = o->user;
     // What the pod shares, its containers share.
     if (request.sandbox_config->linux_options &&

@@ -24,7 +24,8 @@ static const char usage[] =
     "status ID, statusp ID       of a container, of a pod: JSON, with what the runtime tells\n"
     "\n"
     "  --pod FILE                runp keeps the pod's configuration there, create reads it\n"
-    "  --name N --namespace N --uid U --attempt N --hostname H --image I\n"
+    "  --name N --namespace N --uid U --attempt N --hostname H\n"
+    "  --image I                 what is asked for; --user-image I: what the pod's author wrote\n"
     "  --label K=V --annotation K=V --env K=V\n"
     "  --host-network --host-pid --host-ipc --container-pid --privileged\n"
     "  --cgroup-parent PATH --log-directory PATH --runtime-handler NAME\n"
@@ -140,6 +141,7 @@ enum option_id {
     ATTEMPT,
     HOSTNAME,
     IMAGE,
+    USER_IMAGE,
     CGROUP_PARENT,
     LOG_DIRECTORY,
     POD_FILE,
@@ -171,6 +173,7 @@ static const struct option known[] = {
     {"attempt", required_argument, NULL, ATTEMPT},
     {"hostname", required_argument, NULL, HOSTNAME},
     {"image", required_argument, NULL, IMAGE},
+    {"user-image", required_argument, NULL, USER_IMAGE},
     {"cgroup-parent", required_argument, NULL, CGROUP_PARENT},
     {"log-directory", required_argument, NULL, LOG_DIRECTORY},
     {"pod", required_argument, NULL, POD_FILE},
@@ -204,6 +207,7 @@ static bool take_text(struct cri_options *o, int option, char *value)
         [UID] = &o->uid,
         [HOSTNAME] = &o->hostname,
         [IMAGE] = &o->image,
+        [USER_IMAGE] = &o->user_image,
         [CGROUP_PARENT] = &o->cgroup_parent,
         [LOG_DIRECTORY] = &o->log_directory,
         [POD_FILE] = &o->pod_file,

@@ -16,7 +16,8 @@ struct key_values {
 };
 
 struct cri_options {
-    char *name, *ns, *uid, *hostname, *image, *cgroup_parent, *log_directory, *pod_file, *handler;
+    char *name, *ns, *uid, *hostname, *image, *user_image, *cgroup_parent, *log_directory,
+        *pod_file, *handler;
     unsigned attempt;
     bool privileged;
     int64_t user, timeout_s; // user: -1 is the image's

@@ -35,10 +35,13 @@ check_sandbox
 check_list
 check_web_fields
 check_images
+check_image id "$image_id" # CRI-O wants a name beside it
 check_host_pod
 
 # --- a life --------------------------------------------------------------------------------------
 check_lives
+cri update --memory 83886080 --swap 83886080 "$main"
+check_member "update_of_a_limit" "$main" .container.memory_limit 83886080
 
 # --- restarts ------------------------------------------------------------------------------------
 confirmed() { member_is "$main" .unconfirmed false && member_is "$web" .unconfirmed false; }

@@ -257,6 +257,9 @@ falco_rc async_queue_push_dump(struct falco_owner *o, const struct falco_event *
 {
     if (!owner_check(o, "the handler of dump_state"))
         return FALCO_RC_FAILURE;
+    // It goes into the file as it is: nobody puts a time where there is none.
+    if (e && (e->ts == FALCO_TS_NOW || e->ts == 0))
+        report_violation(o->report, "dump_state: an event bears no real time");
     if (o->dump)
         return push(o->dump, e, err);
     report_violation(o->report, "the handler of dump_state was called after it had returned");

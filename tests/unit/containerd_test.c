@@ -297,6 +297,42 @@ START_TEST(listing_an_unchanged_node_again_writes_nothing)
 }
 END_TEST
 
+static bool images_asked(struct fixture *f, const void *count)
+{
+    return fake_grpc_requests(f->grpc, FAKE_IMAGES) >= *(const unsigned *)count;
+}
+
+// A list that had passed its namespace by doesn't name it; its end is an event like any other.
+START_TEST(a_container_created_while_a_list_is_under_way_is_heard_to_end)
+{
+    struct fixture f;
+    unsigned tasks, images;
+
+    begin(&f);
+    tasks = 6;
+    ck_assert(fixture_wait(&f, listed_again, &tasks));
+    ck_assert(fake_grpc_wait(f.grpc, is_settled, &f, 20000));
+    // the third namespace, "moby", waits for its images; "k8s.io" has been listed by then
+    fake_grpc_on(f.grpc,
+                 &(struct fake_grpc_rule){.method = FAKE_IMAGES, .delay_ms = 1000, .times = 1});
+    fake_grpc_on(f.grpc, &(struct fake_grpc_rule){.method = FAKE_IMAGES, .times = 2});
+    images = fake_grpc_requests(f.grpc, FAKE_IMAGES) + 3;
+    instances_relist(f.instances);
+    ck_assert(fixture_wait(&f, images_asked, &images));
+    fake_containerd_create_pod(f.containerd, &pod);
+    fake_containerd_create(f.containerd, &web);
+    ck_assert(fixture_wait(&f, fixture_complete, ID_A));
+    ck_assert_uint_eq(fake_grpc_requests(f.grpc, FAKE_TASKS), tasks); // still under way
+    tasks += 3;
+    ck_assert(fixture_wait(&f, listed_again, &tasks));
+    ck_assert(fake_grpc_wait(f.grpc, is_settled, &f, 20000));
+    ck_assert(fixture_has(&f, ID_A));
+    fake_containerd_remove(f.containerd, "k8s.io", ID_A);
+    ck_assert(fixture_wait(&f, fixture_lacks, ID_A));
+    fixture_remove(&f);
+}
+END_TEST
+
 // --- an engine that restarts, hangs, or is another -----------------------------------------------
 
 static bool named(struct fixture *f, const void *name)
@@ -622,6 +658,7 @@ CHECK_MAIN("containerd", 120, what_runs_already_is_listed_with_its_pod_and_state
            a_container_gone_before_it_was_asked_for_leaves_nothing,
            a_hint_finds_a_container_that_no_event_named,
            listing_an_unchanged_node_again_writes_nothing,
+           a_container_created_while_a_list_is_under_way_is_heard_to_end,
            an_engine_restarted_200_times_is_complete_again_each_time,
            containers_of_an_engine_that_is_down_stay_until_it_says_otherwise,
            an_event_stream_ended_at_once_for_ever_is_no_busy_loop,

@@ -429,6 +429,32 @@ START_TEST(listing_an_unchanged_node_again_writes_and_asks_nothing_more)
 }
 END_TEST
 
+START_TEST(a_container_created_while_a_list_is_under_way_is_heard_to_end)
+{
+    struct fixture f;
+    unsigned lists;
+
+    begin(&f);
+    ck_assert(fixture_wait(&f, fixture_complete, ID_A));
+    lists = fake_grpc_requests(f.grpc, FAKE_CRI_LIST) + 1;
+    fake_grpc_on(f.grpc,
+                 &(struct fake_grpc_rule){.method = FAKE_CRI_LIST, .delay_ms = 1000, .times = 1});
+    instances_relist(f.instances);
+    ck_assert(fixture_wait(&f, listed, &lists));
+    fake_cri_put(f.cri, &side);
+    fake_cri_event(f.cri, FAKE_CREATED, ID_B, false);
+    ck_assert(fixture_wait(&f, fixture_complete, ID_B));
+    ck_assert(fixture_has(&f, ID_A));
+    ck_assert(fixture_wait(&f, fixture_lacks, ID_A)); // the list came, and was empty
+    ck_assert(fixture_has(&f, ID_B));
+    fake_cri_drop(f.cri, ID_B);
+    fake_cri_event(f.cri, FAKE_DELETED, ID_B, false);
+    ck_assert(fixture_wait(&f, fixture_lacks, ID_B));
+    ck_assert_uint_eq(fake_grpc_requests(f.grpc, FAKE_CRI_LIST), lists); // no list told it
+    fixture_remove(&f);
+}
+END_TEST
+
 static bool named(struct fixture *f, const void *name)
 {
     return strcmp(fixture_text(f, ID_A, CMETA_STRING_NAME), name) == 0 && fixture_complete(f, ID_A);
@@ -588,6 +614,7 @@ CHECK_MAIN("cri", 150, without_events_what_runs_is_complete_from_the_list,
            five_hundred_labels_of_4_kib_and_keys_of_every_byte_are_survived,
            hostile_bytes_from_every_method_never_end_the_engine,
            listing_an_unchanged_node_again_writes_and_asks_nothing_more,
+           a_container_created_while_a_list_is_under_way_is_heard_to_end,
            an_engine_restarted_200_times_is_complete_again_each_time,
            an_event_stream_ended_at_once_is_asked_for_at_most_once_a_second,
            who_answers_unimplemented_everywhere_is_asked_seldom_and_told_apart,

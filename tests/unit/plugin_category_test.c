@@ -239,10 +239,13 @@ START_TEST(threads_that_stand_when_the_capture_opens_are_sorted_likewise)
     stand(h, INIT, SHIM, 1, bed_rows(3), COMMAND("/app", ""));
     stand(h, SHIM, 1, SHIM, bed_rows_of("/init.scope"), COMMAND("shim", ""));
     stand(h, 1, 0, 1, bed_rows_of("/init.scope"), COMMAND("systemd", ""));
+    stand(h, 61, 60, 5, bed_rows(4), COMMAND("worker", "")); // no probes are known here
+    stand(h, 60, SHIM, 1, bed_rows(4), COMMAND("/app", ""));
     ck_assert_int_eq(host_open_live(h), 0);
     ck_assert_int_eq(host_thread_number(h, INIT, "category"), 1);
     ck_assert_int_eq(host_thread_number(h, 40, "category"), 1);
     ck_assert_int_eq(host_thread_number(h, PROBE, "category"), 2);
+    ck_assert_int_eq(host_thread_number(h, 61, "category"), 1);
     ck_assert_int_eq(host_thread_number(h, 1, "category"), 0);
     expect_all(h, PROBE, "true", "false", "false");
     expect_all(h, CHILD, "true", "false", "false");

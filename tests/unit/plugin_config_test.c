@@ -49,6 +49,10 @@ START_TEST(configuration_of_every_upstream_version_is_accepted)
         "{\"engines\":{\"docker\":null,\"static\":null}}",
         "{\"region\":\"/run/containerd-meta\",\"region_in_replay\":true}",
         "{\"region\":null,\"region_in_replay\":null}",
+        // Scalars as YAML, or somebody's template, may have made them.
+        "{\"label_max_len\":\"100\",\"with_size\":\"false\",\"verbosity\":true}",
+        "{\"label_max_len\":4294967296.0,\"with_size\":\"true\",\"engine_timeout\":\"10\"}",
+        "{\"engines\":{\"docker\":{\"enabled\":\"true\",\"sockets\":null}}}",
     };
 
     for (size_t i = 0; i < sizeof(configs) / sizeof(configs[0]); i++) {
@@ -76,7 +80,9 @@ static const struct {
     {"{\"region\":\"\"}", {"init_config.region", "absolute path", "\"\""}},
     {"{\"region_in_replay\":\"yes\"}",
      {"init_config.region_in_replay", "true or false", "\"yes\""}},
-    {"{\"label_max_len\":\"100\"}", {"init_config.label_max_len", "whole number", "\"100\""}},
+    {"{\"label_max_len\":\"100 B\"}", {"init_config.label_max_len", "whole number", "\"100 B\""}},
+    {"{\"label_max_len\":\"\"}", {"init_config.label_max_len", "whole number", "\"\""}},
+    {"{\"label_max_len\":true}", {"init_config.label_max_len", "whole number", "true"}},
     {"{\"label_max_len\":1.5}", {"init_config.label_max_len", "whole number", "1.5"}},
     {"{\"with_size\":1}", {"init_config.with_size", "true or false", "number 1"}},
     {"{\"hooks\":\"create\"}", {"init_config.hooks", "list of hooks", "\"create\""}},
@@ -230,6 +236,10 @@ START_TEST(disabled_engine_takes_its_layouts_along_unless_shared)
     expect_id_with("\"engines\":{\"docker\":{\"enabled\":false},\"cri\":{\"enabled\":false},"
                    "\"containerd\":{\"enabled\":false}}",
                    bare, "host");
+    expect_id_with(
+        "\"engines\":{\"docker\":{\"enabled\":\"false\"},\"cri\":{\"enabled\":\"false\"},"
+        "\"containerd\":{\"enabled\":\"false\"}}",
+        bare, "host"); // quoted
     expect_id_with("\"engines\":{\"cri\":{\"enabled\":false},\"docker\":{\"enabled\":true}}", bare,
                    id);
     expect_id_with(OFF("lxc"), "/lxc.payload.c1", "host");
@@ -240,6 +250,23 @@ START_TEST(disabled_engine_takes_its_layouts_along_unless_shared)
                    "\"enabled\":false},\"libvirt_lxc\":{\"enabled\":false},\"bpm\":{\"enabled\":"
                    "false}}",
                    "/machine.slice/systemd-nspawn@web.service/payload", "web");
+}
+END_TEST
+
+// A number for a name is its digits.
+START_TEST(number_that_yaml_made_of_a_text_is_the_text_again)
+{
+    struct bed bed = {.writer = NULL};
+
+    temp_dir_make(&bed.dir);
+    bed.host = bed_host(&bed, "\"engines\":{\"static\":{\"enabled\":true,\"container_id\":100,"
+                              "\"container_name\":true,\"container_image\":1.5}}");
+    host_thread_add(bed.host, 50, 50, "sh", bed_rows(3));
+    ck_assert_int_eq(host_open_live(bed.host), 0);
+    bed_expect_of(bed.host, 50, "container.id", "100");
+    bed_expect(bed.host, "container.name", "true");
+    bed_expect(bed.host, "container.image", "1.5");
+    bed_close(&bed);
 }
 END_TEST
 
@@ -336,6 +363,7 @@ int main(void)
     tcase_add_test(tc, defaults_of_falco_are_no_news);
     tcase_add_test(tc, log_level_info_means_info_and_error_less);
     tcase_add_test(tc, disabled_engine_takes_its_layouts_along_unless_shared);
+    tcase_add_test(tc, number_that_yaml_made_of_a_text_is_the_text_again);
     tcase_add_test(tc, static_engine_needs_neither_daemon_nor_region);
     tcase_add_test(tc, host_root_leads_the_default_folder_only);
     tcase_add_loop_test(tc, every_order_of_calls_is_survived, 0, n_scripts);

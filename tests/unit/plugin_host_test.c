@@ -46,7 +46,20 @@ static const struct {
     {"outside_call", "get_table_size was called outside of any call"},
     {"async_name", "its name isn't in get_async_events"},
     {"async_length", "the lengths don't add up"},
+    {"dump_without_time", "dump_state: an event bears no real time"},
+    {"dump_name", "its name isn't in get_async_events"},
+    {"dump_kept", "the handler of dump_state was called after it had returned"},
 };
+
+// Delivers what is dumped to an instance that is without fault.
+static int dump(struct host *h)
+{
+    struct host *to = host_new();
+    ck_assert_int_eq(host_load(to, PLUGIN, ""), 0);
+    int n = host_dump(h, to);
+    host_free(to);
+    return n;
+}
 
 static void live(struct host *h, bool sends)
 {
@@ -61,6 +74,7 @@ static void live(struct host *h, bool sends)
     }
     if (sends)
         ck_assert_uint_eq(host_pump_wait(h, 10000), 1);
+    dump(h);
     host_close(h);
 }
 
@@ -164,6 +178,21 @@ START_TEST(reading_beyond_an_old_hosts_struct_ends_the_process)
         ck_assert_int_eq(waitpid(child, &status, 0), child);
         ck_assert_int_eq(status == 0, minor == 11);
     }
+}
+END_TEST
+
+START_TEST(dump_is_counted_and_its_refusal_told)
+{
+    struct host *h = host_new();
+    ck_assert_int_eq(host_load(h, PLUGIN, ""), 0);
+    ck_assert_int_eq(dump(h), 1);
+    ck_assert_uint_eq(host_violations(h), 0);
+    host_free(h);
+    h = host_new();
+    ck_assert_int_eq(host_load(h, PLUGIN, "{\"fault\":\"dump_refuses\"}"), 0);
+    ck_assert_int_eq(dump(h), -EIO);
+    ck_assert_ptr_nonnull(strstr(host_refusal(h), "dump_state"));
+    host_free(h);
 }
 END_TEST
 
@@ -528,6 +557,7 @@ int main(void)
     tcase_add_test(tc, newer_schema_is_asked_for_from_api_12_on);
     tcase_add_test(tc, refusing_listener_is_closed);
     tcase_add_test(tc, reading_beyond_an_old_hosts_struct_ends_the_process);
+    tcase_add_test(tc, dump_is_counted_and_its_refusal_told);
     tcase_add_test(tc, every_script_leaves_a_correct_plugin_alone);
     tcase_add_test(tc, script_finds_a_wrong_plugin);
     tcase_add_test(tc, values_come_with_their_types);

@@ -18,10 +18,10 @@ struct state {
     falco_log log;
     struct falco_table *threads;
     struct falco_field *cgroups, *second, *id, *comm;
-    struct falco_table_reader *init_reader;   // kept by fault
-    struct falco_table_reader_legacy earlier; // kept by fault
-    struct falco_table *kept_table;           // kept by fault
-    falco_async_handler handler;
+    struct falco_table_reader *init_reader;    // kept by fault
+    struct falco_table_reader_legacy earlier;  // kept by fault
+    struct falco_table *kept_table;            // kept by fault
+    falco_async_handler handler, dump_handler; // the latter kept by fault
     pthread_t thread;
     bool running;
     _Atomic uint64_t parsed; // counted by parse_event, read by get_metrics
@@ -257,11 +257,11 @@ EXPORT uint16_t *plugin_get_parse_event_types(uint32_t *n, struct state *s)
 
 // --- async events --------------------------------------------------------------------------------
 
-static falco_rc push(struct state *s, const char *name)
+static falco_rc push(struct state *s, falco_async_handler handler, uint64_t ts, const char *name)
 {
     char bytes[128] = {0};
     uint32_t name_len = (uint32_t)strlen(name) + 1, data_len = 3, four = 4;
-    struct falco_event e = {.ts = FALCO_TS_NOW,
+    struct falco_event e = {.ts = ts,
                             .tid = FALCO_TID_NONE,
                             .len = FALCO_ASYNC_AT_NAME + name_len + data_len,
                             .type = FALCO_EVENT_ASYNC,
@@ -274,19 +274,29 @@ static falco_rc push(struct state *s, const char *name)
     memcpy(bytes + FALCO_ASYNC_AT_DATA_LEN, &data_len, 4);
     memcpy(bytes + FALCO_ASYNC_AT_NAME, name, name_len);
     memcpy(bytes + FALCO_ASYNC_AT_NAME + name_len, "{}", 3);
-    return s->handler(s->owner, (const struct falco_event *)(const void *)bytes, NULL);
+    return handler(s->owner, (const struct falco_event *)(const void *)bytes, NULL);
 }
 
 static void *work(void *arg)
 {
     struct state *s = arg;
-    push(s, faulty(s, "async_name") ? "unknown" : "selftest");
+    push(s, s->handler, FALCO_TS_NOW, faulty(s, "async_name") ? "unknown" : "selftest");
     return NULL;
 }
 
 EXPORT const char *plugin_get_async_events(void)
 {
     return "[\"selftest\"]";
+}
+
+EXPORT falco_rc plugin_dump_state(struct state *s, struct falco_owner *o, falco_async_handler h)
+{
+    (void)o;
+    if (faulty(s, "dump_refuses"))
+        return FALCO_RC_FAILURE;
+    s->dump_handler = h;
+    return push(s, h, faulty(s, "dump_without_time") ? FALCO_TS_NOW : 1000,
+                faulty(s, "dump_name") ? "unknown" : "selftest");
 }
 
 EXPORT falco_rc plugin_set_async_event_handler(struct state *s, struct falco_owner *o,
@@ -338,7 +348,9 @@ EXPORT falco_rc plugin_capture_close(struct state *s, const struct falco_listen_
 {
     (void)in;
     if (faulty(s, "handler_after_reset"))
-        push(s, "selftest");
+        push(s, s->handler, FALCO_TS_NOW, "selftest");
+    if (faulty(s, "dump_kept") && s->dump_handler)
+        push(s, s->dump_handler, 1000, "selftest");
     return FALCO_RC_SUCCESS;
 }
 
