@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <time.h>
 
+// A clock that is set back by more has been set; the events that bear the time before are at most
+// as many as are under way.
+#define SET_BACK_NS UINT64_C(2000000000)
+
 static uint64_t next_ts(struct async_sink *sink)
 {
     struct timespec t;
@@ -16,8 +20,12 @@ static uint64_t next_ts(struct async_sink *sink)
     if (sink->stream_ts != 0 && sink->stream_ts < now)
         ts =
             now - sink->stream_ts < ASYNC_EVENT_LAG_NS ? sink->stream_ts : now - ASYNC_EVENT_LAG_NS;
-    // The host delivers by time: a removal must not overtake what it removes.
-    sink->last_ts = ts > sink->last_ts ? ts : sink->last_ts + 1;
+    // The host delivers by time: a removal must not overtake what it removes. But it drops, and
+    // says nothing, what lies more than 10 s in the future.
+    if (ts > sink->last_ts || sink->last_ts - ts > SET_BACK_NS)
+        sink->last_ts = ts;
+    else
+        sink->last_ts++;
     return sink->last_ts;
 }
 

@@ -18,8 +18,8 @@
 struct async_sink {
     struct falco_owner *owner;
     falco_async_handler handler; // NULL: nowhere
-    uint64_t last_ts;            // of the event before: each is later than the one before it
-    uint64_t stream_ts;          // where the host's event stream stands; 0: not known
+    uint64_t last_ts;   // of the event before: each is later, unless the clock was set back
+    uint64_t stream_ts; // where the host's event stream stands; 0: not known
 };
 
 // How far behind the present an event's time may be.

@@ -427,7 +427,7 @@ struct capture_store *capture_store_new(void)
 
 void capture_store_clear(struct capture_store *s)
 {
-    for (uint32_t slot = 0; slot < CAPTURE_RECORDS_MAX && s->count; slot++)
+    for (uint32_t slot = 0; s->index && slot < CAPTURE_RECORDS_MAX && s->count; slot++)
         if (s->index->slots[slot])
             drop(s, s->index->slots[slot]);
     free(s->index);

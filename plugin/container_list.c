@@ -30,6 +30,7 @@ struct cmeta_str container_column_text(const struct cmeta_view *view,
 struct builder {
     struct container_list *list;
     size_t rows_room, texts_used, texts_room;
+    size_t rows_max, texts_max; // a sound region has no more, and cells of others may repeat
 };
 
 static bool make_room(void **block, size_t *room, size_t need, size_t element)
@@ -69,8 +70,11 @@ static bool add_row(struct builder *b, const struct cmeta_view *view,
 {
     struct container_row row = {.type = cmeta_view_type(view)};
     void *block = b->list->rows;
-    bool room = make_room(&block, &b->rows_room, b->list->count + 1, sizeof(row));
+    bool room;
 
+    if (b->list->count >= b->rows_max || b->texts_used > b->texts_max)
+        return true;
+    room = make_room(&block, &b->rows_room, b->list->count + 1, sizeof(row));
     b->list->rows = block;
     if (!room)
         return false;
@@ -115,7 +119,9 @@ static bool add_container(struct builder *b, const struct cmeta_region *region, 
 
 struct container_list *container_list_new(const struct cmeta_region *region)
 {
-    struct builder b = {.list = calloc(1, sizeof(*b.list))};
+    struct builder b = {.list = calloc(1, sizeof(*b.list)),
+                        .rows_max = region->arena_bytes / sizeof(struct cmeta_identity),
+                        .texts_max = region->arena_bytes};
     cmeta_handle handle;
     uint64_t cursor = 0;
     int r;

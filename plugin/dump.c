@@ -41,16 +41,18 @@ int dump_containers(const struct cmeta_region *region, struct async_sink *sink,
     if (!region)
         return 0;
     while ((found = cmeta_reader_next(region, &cursor, &handle)) != 0) {
-        char *json;
+        int taken = found == 1 ? snapshot_take(&snapshot, region, handle) : 0;
+        char *json = NULL;
         size_t len = 0;
         int r;
 
-        if (found != 1 || snapshot_take(&snapshot, region, handle) != 1 || !is_live(&snapshot))
+        if (taken == 0 || (taken > 0 && !is_live(&snapshot)))
             continue;
-        json = event_json_write(&snapshot, &len);
-        if (!json)
+        if (taken > 0)
+            json = event_json_write(&snapshot, &len);
+        if (taken > 0 && !json)
             json = event_json_write_brief(&snapshot, &len);
-        r = push(sink, metrics, json, len, error);
+        r = push(sink, metrics, json, len, error); // NULL: says that there is no memory
         if (r < 0)
             outcome = r;
     }

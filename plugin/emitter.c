@@ -15,8 +15,8 @@
 #define SILENCE_NS     UINT64_C(10000000000) // after which what is under way is given up
 #define NAME_NS        UINT64_C(2000000000)  // how long a container may have no name or image
 #define BLOCKED_MS     20u                   // between two looks for acknowledgements
-#define STEPS_MAX      2048u                 // containers looked at in one run
-#define DEPARTED_BYTES (UINT32_C(64) << 10)  // of whole documents kept; then brief ones
+#define RUN_NS         UINT64_C(5000000) // a run ends after: whoever ends the follower waits for it
+#define DEPARTED_BYTES (UINT32_C(64) << 10) // of whole documents kept; then brief ones
 
 // What a mark says when it is no digest of what was told.
 enum mark {
@@ -126,6 +126,9 @@ static void settle_credit(struct emitter *e)
     if (returned != e->acknowledged || under_way(e) == 0)
         e->moved_ns = e->now_ns;
     e->acknowledged = returned;
+    // What others sent under our names is no credit: it would let the host's queue overflow.
+    if (e->acknowledged + e->given_up > e->sent)
+        e->given_up = e->sent - e->acknowledged; // may be below 0, modulo 2^64
     if (e->now_ns - e->moved_ns < SILENCE_NS)
         return;
     logger_say(e->logger, FALCO_LOG_WARNING,
@@ -163,6 +166,9 @@ static void send(struct emitter *e, const char *name, const char *json, size_t l
             e->moved_ns = e->now_ns;
         e->sent++;
         metrics_count(e->metrics, METRIC_EVENTS_EMITTED);
+        // The clock was set back: relaxed, as in settle_credit().
+        if (e->sink.last_ts <= load_relaxed(&e->given_up_ts))
+            store_relaxed(&e->given_up_ts, e->sink.last_ts - 1);
         return;
     }
     metrics_count(e->metrics, METRIC_EVENTS_DROPPED);
@@ -244,11 +250,11 @@ static bool wait_until(struct emitter *e, uint32_t number, uint64_t due_ns)
     return true;
 }
 
-static uint64_t realtime_ns(void)
+static uint64_t clock_ns(clockid_t clock)
 {
     struct timespec t;
 
-    clock_gettime(CLOCK_REALTIME, &t);
+    clock_gettime(clock, &t);
     return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
 }
 
@@ -308,7 +314,7 @@ static bool look_at_live(struct emitter *e, uint32_t *mark, uint32_t number, boo
         return tell(e, mark);
     if (*mark == MARK_WAITING)
         return true;
-    now = realtime_ns();
+    now = clock_ns(CLOCK_REALTIME);
     if (now > first_seen && now - first_seen >= NAME_NS)
         return tell(e, mark);
     // From now, not from when it was first seen: so the list stays in order.
@@ -327,13 +333,14 @@ static bool look_at_live(struct emitter *e, uint32_t *mark, uint32_t number, boo
 static bool look_at(struct emitter *e, const struct cmeta_region *region, cmeta_handle handle,
                     bool due)
 {
-    uint32_t *mark;
+    int taken = snapshot_take(&e->snapshot, region, handle);
+    uint32_t *mark = taken == 1 ? mark_of(e, region, handle) : NULL;
 
-    if (snapshot_take(&e->snapshot, region, handle) != 1)
+    if (!mark) {
+        if (taken != 0) // no memory
+            metrics_count(e->metrics, METRIC_EVENTS_DROPPED);
         return true;
-    mark = mark_of(e, region, handle);
-    if (!mark)
-        return true;
+    }
     if (is_removed(&e->snapshot) || !stands(region, handle, &e->snapshot))
         return look_at_gone(e, mark);
     return look_at_live(e, mark, number_of(region, handle), due);
@@ -414,36 +421,48 @@ static int step(struct emitter *e, const struct cmeta_region *region)
     }
 }
 
-static bool send_departed(struct emitter *e)
+// These two and the whole of it: as the stages' steps.
+static int send_departed(struct emitter *e)
 {
-    struct departed *d;
+    struct departed *d = STAILQ_FIRST(&e->departed);
 
-    while ((d = STAILQ_FIRST(&e->departed)) != NULL) {
-        if (!has_credit(e))
-            return false;
-        send(e, ASYNC_EVENT_REMOVED, d->json, d->len);
-        STAILQ_REMOVE_HEAD(&e->departed, next);
-        e->departed_bytes -= d->len;
-        free(d->json);
-        free(d);
-    }
-    return true;
+    if (!d)
+        return 0;
+    if (!has_credit(e))
+        return -1;
+    send(e, ASYNC_EVENT_REMOVED, d->json, d->len);
+    STAILQ_REMOVE_HEAD(&e->departed, next);
+    e->departed_bytes -= d->len;
+    free(d->json);
+    free(d);
+    return 1;
 }
 
-static bool send_waiting(struct emitter *e, const struct cmeta_region *region)
+static int send_waiting(struct emitter *e, const struct cmeta_region *region)
 {
-    while (e->waiting_first < e->waiting_end) {
-        const struct waiting *w = &e->waiting[e->waiting_first];
+    const struct waiting *w;
 
-        if (w->due_ns > e->now_ns)
-            return true;
-        if (e->marks[w->number] == MARK_WAITING &&
-            !look_at(e, region, handle_of(region, w->number), true))
-            return false;
-        e->waiting_first++;
+    if (e->waiting_first == e->waiting_end) {
+        e->waiting_first = e->waiting_end = 0;
+        return 0;
     }
-    e->waiting_first = e->waiting_end = 0;
-    return true;
+    w = &e->waiting[e->waiting_first];
+    if (w->due_ns > e->now_ns)
+        return 0;
+    if (e->marks[w->number] == MARK_WAITING &&
+        !look_at(e, region, handle_of(region, w->number), true))
+        return -1;
+    e->waiting_first++;
+    return 1;
+}
+
+static int work(struct emitter *e, const struct cmeta_region *region)
+{
+    int r = send_departed(e);
+
+    if (r == 0)
+        r = send_waiting(e, region);
+    return r != 0 ? r : step(e, region);
 }
 
 static unsigned ms_until_next(const struct emitter *e)
@@ -462,16 +481,17 @@ static unsigned ms_until_next(const struct emitter *e)
 
 unsigned emitter_run(struct emitter *e, const struct cmeta_region *region, uint64_t now_ns)
 {
-    int r = 1;
+    uint64_t begun_ns;
+    int r;
 
     if (!e->sink.handler)
         return UINT32_MAX;
     e->now_ns = now_ns;
     settle_credit(e);
-    if (!send_departed(e) || !send_waiting(e, region))
-        return BLOCKED_MS;
-    for (unsigned i = 0; i < STEPS_MAX && r > 0; i++)
-        r = step(e, region);
+    begun_ns = clock_ns(CLOCK_MONOTONIC);
+    do
+        r = work(e, region);
+    while (r > 0 && clock_ns(CLOCK_MONOTONIC) - begun_ns < RUN_NS);
     return r > 0 ? 0 : r < 0 ? BLOCKED_MS : ms_until_next(e);
 }
 
@@ -560,7 +580,7 @@ void emitter_begin(struct emitter *e, struct falco_owner *owner, falco_async_han
     emitter_end(e);
     e->sink.owner = owner;
     e->sink.handler = handler;
-    e->begun_ns = realtime_ns();
+    e->begun_ns = clock_ns(CLOCK_REALTIME);
     // What comes back from before isn't of this stream, so none of this one is as old.
     e->given_up_ts = e->sink.last_ts = e->begun_ns - 1;
 }

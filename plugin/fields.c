@@ -221,6 +221,8 @@ static void record_mount(struct request *q, const struct rule *rule)
     const struct cmeta_view *view = &q->subject->view;
     const char *key = q->field->arg_key;
     uint32_t index, count = cmeta_view_count(view, CMETA_LIST_MOUNTS);
+    // Of paths: a sound record has no more, and slices of others may overlap.
+    uint32_t left = view->size;
     struct cmeta_mount mount;
     size_t key_len;
 
@@ -238,6 +240,9 @@ static void record_mount(struct request *q, const struct rule *rule)
         if (!cmeta_view_mount(view, i, &mount))
             continue;
         path = rule->which == MOUNT_SOURCE ? mount.destination : mount.source;
+        if (path.len > left)
+            return;
+        left -= path.len;
         if (glob_match(key, key_len, path.data, path.len)) {
             answer_mount(q, rule, &mount);
             return;

@@ -24,6 +24,7 @@
 #define BUSY_NS          1000000000u // how long it stays alert after the last question
 #define LOOK_PAUSE_MS    5u          // between two looks, however often the region changes
 #define LIST_PAUSE_NS    200000000u  // between two snapshots
+#define MAP_PAUSE_NS     200000000u  // after a region that wasn't taken: mapping it is dear
 #define ALIVE_PAUSE_NS   5000000000u
 #define HEARTBEAT_MAX_NS 30000000000u
 #define PROC_TEXT_MAX    16384u
@@ -61,7 +62,7 @@ struct follower {
     // The follower's own.
     struct cmeta_region *latest; // the newest mapping; the event thread's, or pending
     int outcome;                 // of the last attempt to map; 1000 none yet
-    uint64_t busy_until_ns, list_due_ns, alive_due_ns;
+    uint64_t busy_until_ns, map_due_ns, list_due_ns, alive_due_ns;
     uint64_t list_revision, heartbeat, heartbeat_seen_ns;
     bool list_stale;
     enum daemon daemon;
@@ -132,7 +133,7 @@ static struct cmeta_region *map_region(struct follower *f)
     return region;
 }
 
-static void follow_region(struct follower *f)
+static void follow_region(struct follower *f, uint64_t now)
 {
     struct cmeta_region *region;
 
@@ -147,9 +148,13 @@ static void follow_region(struct follower *f)
         if (r != 0)
             return;
     }
-    region = map_region(f);
-    if (!region)
+    if (now < f->map_due_ns)
         return;
+    region = map_region(f);
+    if (!region) {
+        f->map_due_ns = now + MAP_PAUSE_NS;
+        return;
+    }
     emitter_replace(f->emitter, f->latest, region); // while the old one is there to be read
     f->latest = region;
     f->list_stale = true;
@@ -213,7 +218,7 @@ static void hear_lines(struct follower *f, size_t len, struct witness *witness)
         const char *stop = memchr(at, '\n', (size_t)(end - at)), *path;
 
         if (!stop)
-            stop = end;
+            return; // what didn't fit: a piece of a path could be taken for another
         path = memchr(at, ':', (size_t)(stop - at));
         if (path)
             path = memchr(path + 1, ':', (size_t)(stop - path - 1));
@@ -382,7 +387,7 @@ static void *follow(void *argument)
         uint64_t now = now_ns();
         unsigned wanted_ms = IDLE_WAIT_MS;
 
-        follow_region(f);
+        follow_region(f, now);
         word = f->latest ? cmeta_follow_word(f->latest) : 0;
         answer_questions(f, now);
         refresh_list(f, now);
@@ -428,7 +433,7 @@ struct follower *follower_free(struct follower *f)
 
 void follower_map_once(struct follower *f)
 {
-    follow_region(f);
+    follow_region(f, now_ns());
     refresh_list(f, now_ns());
     follower_take(f);
 }
@@ -449,12 +454,17 @@ static int start_thread(struct follower *f)
 
 int follower_start(struct follower *f, struct falco_owner *owner, falco_async_handler handler)
 {
+    int r;
+
     follower_stop(f);
     emitter_begin(f->emitter, owner, handler);
     store_relaxed(&f->stopping, 0);
     store_relaxed(&f->ended, 0);
     follower_map_once(f);
-    return start_thread(f);
+    r = start_thread(f);
+    if (r < 0)
+        follower_stop(f);
+    return r;
 }
 
 // The word is the region's, but waking its other sleepers does no harm: they look and sleep again.
@@ -480,6 +490,7 @@ static void reset(struct follower *f)
     f->outcome = NO_OUTCOME;
     f->daemon = DAEMON_UNKNOWN;
     f->heartbeat_seen_ns = f->alive_due_ns = f->list_due_ns = f->busy_until_ns = 0;
+    f->map_due_ns = 0;
     f->asked = f->heard = f->answered = f->answers_taken = 0;
     for (unsigned i = METRIC_CONTAINERS; i <= METRIC_HEARTBEAT_AGE; i++)
         metrics_set(f->metrics, i, 0);

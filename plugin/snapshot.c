@@ -74,28 +74,35 @@ struct cmeta_str snapshot_short_id(const struct snapshot *s)
 // --- comparing -----------------------------------------------------------------------------------
 
 // FNV-1a, 64 bits. It is nobody's defence: whoever writes the region can say what it likes anyhow.
-static void hash_bytes(uint64_t *hash, const void *bytes, size_t len)
+struct hash {
+    uint64_t value;
+    size_t text_left; // bytes: a sound record has no more, and slices of others may overlap
+};
+
+static void hash_bytes(struct hash *hash, const void *bytes, size_t len)
 {
     const uint8_t *at = bytes;
 
     for (size_t i = 0; i < len; i++)
-        *hash = (*hash ^ at[i]) * UINT64_C(0x100000001b3);
+        hash->value = (hash->value ^ at[i]) * UINT64_C(0x100000001b3);
 }
 
-static void hash_number(uint64_t *hash, uint32_t number)
+static void hash_number(struct hash *hash, uint32_t number)
 {
     hash_bytes(hash, &number, sizeof(number));
 }
 
 // Absent and empty are two things, and lengths keep neighbours apart.
-static void hash_text(uint64_t *hash, struct cmeta_str text)
+static void hash_text(struct hash *hash, struct cmeta_str text)
 {
     hash_number(hash, text.data ? text.len : UINT32_MAX);
-    if (text.data)
-        hash_bytes(hash, text.data, text.len);
+    if (!text.data || text.len > hash->text_left)
+        return;
+    hash->text_left -= text.len;
+    hash_bytes(hash, text.data, text.len);
 }
 
-static void hash_labels(uint64_t *hash, const struct cmeta_label *labels, uint32_t count)
+static void hash_labels(struct hash *hash, const struct cmeta_label *labels, uint32_t count)
 {
     hash_number(hash, count);
     for (uint32_t i = 0; i < count; i++) {
@@ -104,14 +111,14 @@ static void hash_labels(uint64_t *hash, const struct cmeta_label *labels, uint32
     }
 }
 
-static void hash_mounts(uint64_t *hash, const struct cmeta_container *c)
+static void hash_mounts(struct hash *hash, const struct cmeta_container *c)
 {
     hash_number(hash, c->mounts_count);
     for (uint32_t i = 0; i < c->mounts_count; i++)
         hash_text(hash, c->mounts[i].joined);
 }
 
-static void hash_probe(uint64_t *hash, const struct cmeta_probe *probe)
+static void hash_probe(struct hash *hash, const struct cmeta_probe *probe)
 {
     hash_text(hash, probe->exe);
     hash_number(hash, probe->args_count);
@@ -122,7 +129,7 @@ static void hash_probe(uint64_t *hash, const struct cmeta_probe *probe)
 uint32_t snapshot_digest(const struct snapshot *s)
 {
     const struct cmeta_container *c = &s->content;
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    struct hash hash = {UINT64_C(0xcbf29ce484222325), CMETA_RECORD_MAX};
     uint32_t digest;
 
     hash_number(&hash, c->known);
@@ -135,7 +142,7 @@ uint32_t snapshot_digest(const struct snapshot *s)
     hash_mounts(&hash, c);
     for (unsigned p = 0; p < CMETA_PROBE_COUNT; p++)
         hash_probe(&hash, &c->probes[p]);
-    digest = (uint32_t)(hash ^ hash >> 32);
+    digest = (uint32_t)(hash.value ^ hash.value >> 32);
     return digest < SNAPSHOT_DIGEST_MIN ? digest + SNAPSHOT_DIGEST_MIN : digest;
 }
 

@@ -18,7 +18,7 @@ enum cmeta_follow cmeta_follow_next(const struct cmeta_region *region, uint64_t 
     const struct cmeta_log_entry *entry = &log[want & region->log_mask];
     uint32_t identity, kind;
 
-    if (head < want)
+    if (head <= *seen)
         return CMETA_FOLLOW_NONE;
     if (head - want > region->log_mask)
         return CMETA_FOLLOW_LAPPED;

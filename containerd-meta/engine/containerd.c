@@ -261,7 +261,7 @@ static void on_list_complete(void *userdata, engine_stamp asked, bool whole)
 
     // What was left out isn't gone; only a whole list may bury anybody.
     if (whole) {
-        containerd_fetch_list_end(containerd->fetch, asked);
+        containerd_fetch_list_end(containerd->fetch);
         containerd->sink->list_complete(containerd->sink, asked);
         containerd_fetch_list_buried(containerd->fetch);
     }

@@ -631,13 +631,13 @@ void containerd_fetch_image(struct containerd_fetch *fetch, const char *ns,
                           image->target ? image->target->digest : "");
 }
 
-void containerd_fetch_list_end(struct containerd_fetch *fetch, engine_stamp asked)
+void containerd_fetch_list_end(struct containerd_fetch *fetch)
 {
     struct known *known;
 
     LIST_FOREACH (known, &fetch->all, all)
         if (known->listed != fetch->generation && known->is_stored) {
-            tell_status(known, asked, 0, 0, -1, -1); // no list names it
+            tell_status(known, fetch->sink->stamp(fetch->sink), 0, 0, -1, -1); // no list names it
             want(known, WANT_RECORD);
         }
 }

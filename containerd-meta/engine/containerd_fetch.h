@@ -43,7 +43,7 @@ void containerd_fetch_record(struct containerd_fetch *fetch, const char *ns, eng
                              const Containerd__Container *record);
 // The list was complete: before the sink is told by list_complete(), what no list names is asked
 // for; afterwards, what the sink has buried is forgotten.
-void containerd_fetch_list_end(struct containerd_fetch *fetch, engine_stamp asked);
+void containerd_fetch_list_end(struct containerd_fetch *fetch);
 void containerd_fetch_list_buried(struct containerd_fetch *fetch);
 void containerd_fetch_task(struct containerd_fetch *fetch, const char *ns, engine_stamp asked,
                            const Containerd__Process *task);

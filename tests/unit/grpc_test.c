@@ -730,8 +730,9 @@ START_TEST(opening_and_closing_again_and_again_leaves_no_thread_and_no_descripto
             descriptors = entries("/proc/self/fd");
         }
     }
-    ck_assert_uint_le(entries("/proc/self/task"), threads + 2); // the core has a pool that breathes
-    ck_assert_uint_le(entries("/proc/self/fd"), descriptors);
+    // The core has pools that breathe; one left behind by each of the thirty rounds would be more.
+    ck_assert_uint_le(entries("/proc/self/task"), threads + 4);
+    ck_assert_uint_le(entries("/proc/self/fd"), descriptors + 8);
     bed_remove(&bed);
 }
 END_TEST

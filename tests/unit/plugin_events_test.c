@@ -389,6 +389,50 @@ START_TEST(events_that_come_back_late_are_no_credit_beyond_what_is_there)
 }
 END_TEST
 
+// The host drops what is dated more than 10 s ahead: events must not keep to the time before.
+START_TEST(clock_set_back_loses_no_event_and_no_credit)
+{
+    struct bed bed;
+    struct told told;
+
+    bed_open(&bed, NULL);
+    put(&bed, 0, 0);
+    expect(&bed, "container", 0);
+    leap_set_clock(-3600 * INT64_C(1000000000));
+    for (unsigned n = 1; n < 600; n++) {
+        put(&bed, n, 0);
+        told = ear_expect(bed.host, "container", n);
+        ck_assert_uint_le(told.ts, realtime_ns());
+        ear_clear(&told);
+    }
+    ck_assert_uint_eq(async_queue_dropped(host_instance(bed.host)->async), 0);
+    ck_assert_double_eq(bed_metric(bed.host, "events_unacknowledged"), 0);
+    bed_close(&bed);
+}
+END_TEST
+
+// Another plugin's events of our name come back as well.
+START_TEST(events_of_others_are_no_credit)
+{
+    static const char document[] = "{\"container\":{\"id\":\"0123456789ab\"}}";
+    struct bed bed;
+
+    bed_open(&bed, NULL);
+    for (unsigned n = 0; n < 500; n++)
+        host_event(bed.host, event_async("container", document, sizeof(document), realtime_ns()));
+    bed_wait_metric(bed.host, "events_acknowledged", 500);
+    put(&bed, 0, 0);
+    expect(&bed, "container", 0);
+    for (unsigned n = 1; n < 600; n++)
+        put(&bed, n, 0);
+    bed_wait_metric(bed.host, "events_emitted", 1 + 256);
+    remove_sample(&bed, 0);
+    bed_tick(bed.host);
+    ck_assert_double_le(bed_metric(bed.host, "events_emitted"), 1 + 256);
+    bed_close(&bed);
+}
+END_TEST
+
 static falco_rc refuse(struct falco_owner *owner, const struct falco_event *event, char *error)
 {
     (void)owner;
@@ -690,6 +734,45 @@ START_TEST(noise_in_the_region_costs_events_and_nothing_else)
 }
 END_TEST
 
+// Lists whose every text is nearly the whole record: together, thousands of times its size.
+static void put_overlapping(struct bed *bed, unsigned n)
+{
+    static _Alignas(8) uint8_t record[CMETA_RECORD_MAX - 8];
+    const struct cmeta_slice whole = {512, (uint16_t)(sizeof(record) - 512)};
+    struct cmeta_record_head *head = (void *)record;
+    char id[65];
+    struct cmeta_name name = sample_name(n, id);
+    struct cmeta_live live = {.word = CMETA_STATE_RUNNING, .pid = 1000 + n};
+    size_t used = (size_t)sample_record(n, 0, record, sizeof(record));
+
+    for (size_t at = used; at + sizeof(whole) <= sizeof(record); at += sizeof(whole))
+        memcpy(record + at, &whole, sizeof(whole));
+    head->size_bytes = sizeof(record);
+    for (unsigned list = 0; list < CMETA_LIST_COUNT; list++)
+        head->lists[list] = (struct cmeta_slice){(uint16_t)used, UINT16_MAX};
+    ck_assert_int_gt(cmeta_writer_put(bed->writer, &name, record, sizeof(record), &live), 0);
+}
+
+// The test's limit is what fails: read one by one, these texts are a hundred gigabytes.
+START_TEST(texts_that_overlap_do_not_hold_up_the_follower)
+{
+    struct bed bed;
+    struct told told;
+    bool last;
+
+    bed_open(&bed, NULL);
+    for (unsigned n = 0; n < 10; n++)
+        put_overlapping(&bed, n);
+    put(&bed, 10, 0);
+    do {
+        ear_hear(bed.host, &told);
+        last = sample_of(&told) == 10;
+        ear_clear(&told);
+    } while (!last);
+    bed_close(&bed);
+}
+END_TEST
+
 CHECK_MAIN("plugin_events", 60, containers_that_stand_are_told_at_the_start_and_dead_ones_are_not,
            container_is_told_once_at_the_present_time_and_without_a_thread,
            container_is_told_at_the_time_that_the_stream_has_come_to,
@@ -701,9 +784,11 @@ CHECK_MAIN("plugin_events", 60, containers_that_stand_are_told_at_the_start_and_
            container_that_came_and_went_unseen_is_told_all_the_same,
            never_more_than_256_are_under_way, host_that_returns_nothing_does_not_stop_the_stream,
            events_that_come_back_late_are_no_credit_beyond_what_is_there,
+           clock_set_back_loses_no_event_and_no_credit, events_of_others_are_no_credit,
            refused_events_are_counted_and_told_once,
            lapped_follower_tells_everything_once_and_loses_nothing,
            replaced_region_tells_nothing_twice_and_what_it_lacks_is_gone,
            change_made_while_the_region_was_replaced_is_told, stream_stops_and_starts_under_load,
            each_start_tells_all_anew, nothing_is_told_without_a_handler,
-           static_engine_tells_its_one_container, noise_in_the_region_costs_events_and_nothing_else)
+           static_engine_tells_its_one_container, noise_in_the_region_costs_events_and_nothing_else,
+           texts_that_overlap_do_not_hold_up_the_follower)

@@ -10,4 +10,7 @@
 void leap(uint64_t ns);
 #define LEAP_SECONDS(n) leap((uint64_t)(n)*1000000000u)
 
+// CLOCK_REALTIME is set, by so much ahead or back.
+void leap_set_clock(int64_t ns);
+
 #endif
