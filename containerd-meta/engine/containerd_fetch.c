@@ -505,6 +505,12 @@ static void on_record(void *userdata, const struct rpc_response *response)
     enum outcome outcome = REFUSED;
 
     known->call = NULL;
+    if (response->status == RPC_NOT_FOUND && known->observed && !known->is_stored &&
+        known->ask.attempts == 0) { // its events are under way, and tell how it ended
+        drop_question(known);
+        ask_failed(known->fetch->queue, &known->ask);
+        return;
+    }
     if (response->status == RPC_NOT_FOUND) {
         if (known->pod || has_containers(known))
             ask_store(known);

@@ -213,7 +213,8 @@ static int ask_containers(struct containerd_list *list, const char *filter)
     struct rpc_request request = {.method =
                                       "/containerd.services.containers.v1.Containers/ListStream",
                                   .ns = ns_of(list),
-                                  .message = &message.base};
+                                  .message = &message.base,
+                                  .is_list = true};
 
     message.filters = filters;
     message.n_filters = filter ? 1 : 0;

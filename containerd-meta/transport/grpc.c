@@ -27,6 +27,8 @@
 #define UNARY_TIMEOUT_MS  10000u
 #define METADATA_BYTES    (64 << 10)
 #define QUEUED_MESSAGES   4096u
+#define PACED_MESSAGES    256u // of a stream that may be left unread, or as many bytes:
+#define PACED_BYTES       (4u << 20)
 #define MESSAGES_PER_TURN 64u // of one stream, before others have theirs
 
 enum tag_kind { TAG_UNARY, TAG_SEND, TAG_HEADERS, TAG_MESSAGE, TAG_STATUS, TAG_COUNT };
@@ -59,6 +61,7 @@ struct rpc_call {
     bool is_ready;    // in the ready list
     bool closing;     // nothing more is read
     bool overflowed;
+    bool is_paced, paused; // unread until what waits was worked off
     STAILQ_HEAD(, message) messages;
     unsigned queued;
     size_t queued_bytes;
@@ -129,6 +132,11 @@ static bool read_next(struct rpc_call *call)
     return begin(call, TAG_MESSAGE, &op, 1);
 }
 
+static bool is_full(const struct rpc_call *call)
+{
+    return call->queued >= PACED_MESSAGES || call->queued_bytes >= PACED_BYTES;
+}
+
 static void keep_message(struct rpc_call *call)
 {
     grpc_byte_buffer *bytes = call->body;
@@ -151,7 +159,9 @@ static void keep_message(struct rpc_call *call)
     call->queued_bytes += grpc_byte_buffer_length(bytes);
     STAILQ_INSERT_TAIL(&call->messages, message, entry);
     make_ready(call);
-    read_next(call);
+    call->paused = call->is_paced && is_full(call);
+    if (!call->paused)
+        read_next(call);
 }
 
 static void on_tag(struct tag *tag)
@@ -297,6 +307,10 @@ static struct message *take_message(struct rpc_call *call, bool *ended)
         STAILQ_REMOVE_HEAD(&call->messages, entry);
         call->queued--;
         call->queued_bytes -= grpc_byte_buffer_length(message->bytes);
+    }
+    if (call->paused && !call->closing && !is_full(call)) {
+        call->paused = false;
+        read_next(call);
     }
     *ended = !message && call->pending == 0;
     pthread_mutex_unlock(&call->rpc->lock);
@@ -497,6 +511,7 @@ static int make_call(struct rpc_channel *channel, const struct rpc_request *requ
     if (!call)
         return -ENOMEM;
     call->on_message = on_message;
+    call->is_paced = request->is_list;
     call->done = done;
     call->userdata = userdata;
     if (!on_message) {

@@ -63,6 +63,7 @@ struct rpc_request {
     const char *ns;                  // containerd's namespace, sent as metadata; NULL: none
     const ProtobufCMessage *message; // packed during the call that starts it
     unsigned timeout_ms;             // of a unary call; 0: 10 s. A stream has none.
+    bool is_list;                    // of a stream: its server may be made to wait
 };
 
 // What came of a call. Lives during the callback.
@@ -89,7 +90,8 @@ int rpc_call(struct rpc_channel *channel, const struct rpc_request *request,
  * @on_message: each encoded message, as it comes
  * @done:       when the stream ends, for whatever reason; RPC_OK is an end in good order
  *
- * The stream is always read as fast as it comes. How much waits for the loop is bounded: beyond
+ * The stream is always read as fast as it comes, unless it is a list: that is read as fast as it is
+ * worked off, and a few MiB ahead. How much waits for the loop is bounded: beyond
  * 4,096 messages or RPC_MESSAGE_MAX bytes the stream is ended with RPC_RESOURCE_EXHAUSTED rather
  * than not read.
  */

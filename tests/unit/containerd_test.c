@@ -166,6 +166,62 @@ START_TEST(a_pod_address_that_comes_by_update_reaches_its_containers)
 }
 END_TEST
 
+// The lists would bring what an event failed to.
+static void wait_for_both_lists(struct fixture *f)
+{
+    ck_assert(fake_grpc_wait_requests(f->grpc, FAKE_NAMESPACES, 2, 20000));
+    ck_assert(fake_grpc_wait_requests(f->grpc, FAKE_TASKS, 6, 20000));
+}
+
+static bool is_named_web(struct fixture *f, const void *id)
+{
+    return strcmp(fixture_text(f, id, CMETA_STRING_NAME), "web") == 0;
+}
+
+START_TEST(what_is_written_anew_while_it_is_asked_for_is_asked_for_again)
+{
+    Containerd__GetContainerResponse answer = CONTAINERD__GET_CONTAINER_RESPONSE__INIT;
+    Containerd__Container older = CONTAINERD__CONTAINER__INIT;
+    uint8_t body[256];
+    struct fixture f;
+
+    begin(&f);
+    wait_for_both_lists(&f);
+    older.id = (char[]){ID_A};
+    answer.container = &older;
+    fake_grpc_on(f.grpc, &(struct fake_grpc_rule){
+                             .method = FAKE_GET,
+                             .body = body,
+                             .body_len = containerd__get_container_response__pack(&answer, body),
+                             .delay_ms = 500,
+                             .times = 1});
+    fake_containerd_put_pod(f.containerd, &pod);
+    fake_containerd_put(f.containerd, &web);
+    fake_containerd_container_event(f.containerd, "k8s.io", "/containers/create", ID_A);
+    ck_assert(fake_grpc_wait_requests(f.grpc, FAKE_GET, 1, 20000));
+    fake_containerd_container_event(f.containerd, "k8s.io", "/containers/update", ID_A);
+    ck_assert(fixture_wait(&f, is_named_web, ID_A));
+    fixture_remove(&f);
+}
+END_TEST
+
+START_TEST(a_start_that_is_heard_before_the_record_is_answered_counts)
+{
+    struct fixture f;
+
+    begin(&f);
+    wait_for_both_lists(&f);
+    fake_containerd_delay(f.containerd, 500);
+    fake_containerd_create(f.containerd, &web);
+    ck_assert(fake_grpc_wait_requests(f.grpc, FAKE_GET, 1, 20000));
+    fake_containerd_start(f.containerd, &web);
+    ck_assert(fixture_wait(&f, fixture_has, ID_A));
+    ck_assert(fixture_wait(&f, running, ID_A));
+    ck_assert_uint_eq(fixture_status(&f, ID_A).pid, 77);
+    fixture_remove(&f);
+}
+END_TEST
+
 START_TEST(a_container_of_a_namespace_that_appears_later_is_known_by_its_event)
 {
     struct fake_container late = {.id = ID_B, .name = "b", .ns = "new", .pid = 9};
@@ -653,6 +709,8 @@ CHECK_MAIN("containerd", 120, what_runs_already_is_listed_with_its_pod_and_state
            a_create_event_completes_a_container_and_start_tells_its_pid,
            a_container_whose_pod_is_heard_of_later_is_completed_then,
            a_pod_address_that_comes_by_update_reaches_its_containers,
+           what_is_written_anew_while_it_is_asked_for_is_asked_for_again,
+           a_start_that_is_heard_before_the_record_is_answered_counts,
            a_container_of_a_namespace_that_appears_later_is_known_by_its_event,
            a_tag_that_moves_is_asked_for_again, an_image_that_was_pruned_costs_the_digest_alone,
            a_container_gone_before_it_was_asked_for_leaves_nothing,

@@ -436,6 +436,55 @@ START_TEST(what_waits_for_a_loop_that_does_not_run_is_bounded)
 }
 END_TEST
 
+// A list of ten thousand containers comes faster than their specs are read.
+START_TEST(a_list_is_read_as_fast_as_it_is_worked_off_and_is_whole)
+{
+    Containerd__Empty empty = CONTAINERD__EMPTY__INIT;
+    struct rpc_request request = {.method = WATCH, .message = &empty.base, .is_list = true};
+    struct outcome list = {0};
+    struct bed bed;
+
+    bed_make(&bed);
+    rule(&bed, (struct fake_grpc_rule){.method = WATCH, .action = FAKE_GRPC_STREAM});
+    list.bed = &bed;
+    ck_assert_int_eq(
+        rpc_stream(bed.channel, &request, on_message, on_stream_end, &list, &list.call), 0);
+    ck_assert(fake_grpc_wait_streams(bed.fake, WATCH, 1, 10000));
+    fake_grpc_use_loop(bed.fake, NULL); // nobody takes what comes
+    for (unsigned i = 0; i < 10000; i++)
+        fake_grpc_push(bed.fake, WATCH, "x", 1);
+    fake_grpc_end(bed.fake, WATCH, RPC_OK, "");
+    fake_grpc_use_loop(bed.fake, bed.event);
+    wait_done(&list);
+    ck_assert_int_eq(list.status, RPC_OK);
+    ck_assert_uint_eq(list.messages, 10000);
+    bed_remove(&bed);
+}
+END_TEST
+
+START_TEST(a_list_that_waits_for_the_loop_may_be_cancelled)
+{
+    Containerd__Empty empty = CONTAINERD__EMPTY__INIT;
+    struct rpc_request request = {.method = WATCH, .message = &empty.base, .is_list = true};
+    static char body[4096];
+    struct outcome list = {0};
+    struct bed bed;
+
+    bed_make(&bed);
+    rule(&bed,
+         (struct fake_grpc_rule){
+             .method = WATCH, .action = FAKE_GRPC_ENDLESS, .body = body, .body_len = sizeof(body)});
+    list.bed = &bed;
+    ck_assert_int_eq(
+        rpc_stream(bed.channel, &request, on_message, on_stream_end, &list, &list.call), 0);
+    wait_messages(&list, 1000);
+    rpc_cancel(list.call);
+    ck_assert(fake_grpc_wait_idle(bed.fake, 30000));
+    ck_assert_uint_eq(list.done, 0);
+    bed_remove(&bed);
+}
+END_TEST
+
 // --- cancelling, closing -------------------------------------------------------------------------
 
 START_TEST(a_cancelled_call_makes_no_callback_and_the_server_learns_of_it)
@@ -764,6 +813,8 @@ CHECK_MAIN("grpc", 120, a_question_brings_its_namespace_and_message_and_is_answe
            ten_thousand_messages_come_in_order_and_none_is_lost,
            an_endless_stream_is_bounded_and_does_not_starve_others,
            what_waits_for_a_loop_that_does_not_run_is_bounded,
+           a_list_is_read_as_fast_as_it_is_worked_off_and_is_whole,
+           a_list_that_waits_for_the_loop_may_be_cancelled,
            a_cancelled_call_makes_no_callback_and_the_server_learns_of_it,
            a_stream_cancelled_in_its_own_callback_is_silent_from_then_on,
            a_channel_may_be_closed_in_a_callback_of_its_own_calls,
