@@ -15,7 +15,7 @@ for file in usr/sbin/containerd-meta usr/bin/containerd-meta-ctl usr/lib/contain
     usr/share/containerd-meta/falco/falco.container_plugin.yaml; do
     check "installed_${file##*/}" test -s "$to/$file"
 done
-check_equal "no_placeholder_is_left" "" "$(grep -rl '@[A-Z]*@' "$to/etc" "$to/usr/lib" "$to/usr/share")"
+check_equal "no_placeholder_is_left" "" "$(grep -rlI '@[A-Z]\+@' "$to/etc" "$to/usr/lib" "$to/usr/share")"
 check "the_shipped_configuration_is_good" "$to/usr/sbin/containerd-meta" --check-config --config "$to/etc/containerd-meta/config.yaml"
 # Every key in it, uncommented, is good too.
 sed -n 's/^#\([a-z]\|  \)/\1/p' "$to/etc/containerd-meta/config.yaml" >"$work/all.yaml"
