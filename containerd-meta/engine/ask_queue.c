@@ -197,8 +197,3 @@ void ask_forget(struct ask_queue *queue, struct ask *ask)
     ask->again = false;
     pump(queue);
 }
-
-bool ask_queue_is_idle(const struct ask_queue *queue)
-{
-    return queue->under_way == 0 && TAILQ_EMPTY(&queue->turn) && TAILQ_EMPTY(&queue->later);
-}

@@ -61,7 +61,4 @@ bool ask_failed(struct ask_queue *queue, struct ask *ask);
 // Nothing more is asked about it; the caller has cancelled what is under way.
 void ask_forget(struct ask_queue *queue, struct ask *ask);
 
-// Whether nothing is queued, waiting or under way.
-bool ask_queue_is_idle(const struct ask_queue *queue);
-
 #endif

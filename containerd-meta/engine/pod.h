@@ -46,10 +46,6 @@ struct pod {
  */
 struct pod *pod_new(const char *sandbox_id, const char *scope, enum cmeta_type type);
 struct pod *pod_free(struct pod *pod); // returns NULL
-static inline void pod_freep(struct pod **pod)
-{
-    pod_free(*pod);
-}
 
 // Filling, before it is sealed. Strings are copied; NULL and "" are absent.
 void pod_set_metadata(struct pod *pod, const char *name, const char *ns, const char *uid);
