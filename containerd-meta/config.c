@@ -22,7 +22,7 @@
 #define MAX_GRACE_NS       UINT64_C(86400000000000)
 #define DEFAULT_TIMEOUT_NS UINT64_C(10000000000)
 #define MAX_TIMEOUT_NS     UINT64_C(3600000000000)
-#define SOCKETS_MAX        32u
+#define PLACES_MAX         32u
 
 // What is being filled, and where the walk is in it.
 struct loading {
@@ -160,35 +160,78 @@ static int take_enabled(struct yaml_walk *walk, const yaml_node_t *node, void *u
     return yaml_walk_bool(walk, node, &((struct loading *)userdata)->engine->enabled);
 }
 
-static int take_socket(struct yaml_walk *walk, const yaml_node_t *node, void *userdata)
+static int add_place(struct yaml_walk *walk, const yaml_node_t *node, struct config_engine *engine,
+                     const char *place)
 {
-    static const char scheme[] = "unix://";
-    struct config_engine *engine = ((struct loading *)userdata)->engine;
+    char **grown;
+
+    if (engine->places_count == PLACES_MAX)
+        return yaml_walk_mistake(walk, node, "more than %u in a list", PLACES_MAX);
+    grown = realloc(engine->places, (engine->places_count + 1) * sizeof(*grown));
+    if (!grown)
+        return -ENOMEM;
+    engine->places = grown;
+    grown[engine->places_count] = strdup(place);
+    return grown[engine->places_count] ? (engine->places_count++, 0) : -ENOMEM;
+}
+
+// An absolute path that doesn't end in a slash, after an optional scheme.
+static int take_path(struct yaml_walk *walk, const yaml_node_t *node, void *userdata,
+                     const char *scheme, const char *expected)
+{
     CLEANUP(freep)
     char *text = NULL;
     const char *path;
-    char **grown;
     int r = yaml_walk_string(walk, node, &text);
 
     if (r < 0)
         return r;
-    path = strncmp(text, scheme, sizeof(scheme) - 1) == 0 ? text + sizeof(scheme) - 1 : text;
+    path = strncmp(text, scheme, strlen(scheme)) == 0 ? text + strlen(scheme) : text;
     if (*path != '/' || path[strlen(path) - 1] == '/')
-        return yaml_walk_expected(walk, node, "the absolute path of a Unix socket");
-    if (engine->sockets_count == SOCKETS_MAX)
-        return yaml_walk_mistake(walk, node, "more than %u sockets", SOCKETS_MAX);
-    grown = realloc(engine->sockets, (engine->sockets_count + 1) * sizeof(*grown));
-    if (!grown)
-        return -ENOMEM;
-    engine->sockets = grown;
-    grown[engine->sockets_count] = strdup(path);
-    return grown[engine->sockets_count] ? (engine->sockets_count++, 0) : -ENOMEM;
+        return yaml_walk_expected(walk, node, expected);
+    return add_place(walk, node, ((struct loading *)userdata)->engine, path);
+}
+
+static int take_socket(struct yaml_walk *walk, const yaml_node_t *node, void *userdata)
+{
+    return take_path(walk, node, userdata, "unix://", "the absolute path of a Unix socket");
+}
+
+static int take_folder(struct yaml_walk *walk, const yaml_node_t *node, void *userdata)
+{
+    return take_path(walk, node, userdata, "", "the absolute path of a folder");
+}
+
+static int take_url(struct yaml_walk *walk, const yaml_node_t *node, void *userdata)
+{
+    static const char scheme[] = "http://";
+    CLEANUP(freep)
+    char *text = NULL;
+    int r = yaml_walk_string(walk, node, &text);
+
+    if (r < 0)
+        return r;
+    if (strncmp(text, scheme, strlen(scheme)) != 0 || !text[strlen(scheme)])
+        return yaml_walk_expected(walk, node, "a URL that begins with http://");
+    return add_place(walk, node, ((struct loading *)userdata)->engine, text);
 }
 
 static int take_sockets(struct yaml_walk *walk, const yaml_node_t *node, void *userdata)
 {
-    ((struct loading *)userdata)->engine->has_sockets = true;
+    ((struct loading *)userdata)->engine->has_places = true;
     return yaml_walk_list(walk, node, take_socket, userdata);
+}
+
+static int take_folders(struct yaml_walk *walk, const yaml_node_t *node, void *userdata)
+{
+    ((struct loading *)userdata)->engine->has_places = true;
+    return yaml_walk_list(walk, node, take_folder, userdata);
+}
+
+static int take_urls(struct yaml_walk *walk, const yaml_node_t *node, void *userdata)
+{
+    ((struct loading *)userdata)->engine->has_places = true;
+    return yaml_walk_list(walk, node, take_url, userdata);
 }
 
 static int take_static_text(struct yaml_walk *walk, const yaml_node_t *node, void *userdata)
@@ -202,16 +245,20 @@ static int take_static_text(struct yaml_walk *walk, const yaml_node_t *node, voi
 
 static int take_engine(struct yaml_walk *walk, const yaml_node_t *node, void *userdata)
 {
-    static const struct yaml_key keys[] = {
-        {"enabled", take_enabled}, {"sockets", take_sockets}, {NULL, NULL}};
+    static const struct yaml_key keys[][3] = {
+        [ENGINE_SOCKET] = {{"enabled", take_enabled}, {"sockets", take_sockets}, {NULL, NULL}},
+        [ENGINE_FOLDER] = {{"enabled", take_enabled}, {"folders", take_folders}, {NULL, NULL}},
+        [ENGINE_URL] = {{"enabled", take_enabled}, {"urls", take_urls}, {NULL, NULL}},
+    };
     struct loading *loading = userdata;
     const char *name = strrchr(walk->path, '.') + 1;
+    const struct engine_class *class = engine_class_find(name);
 
     for (size_t i = 0; i < loading->config->engines_count; i++)
         if (strcmp(loading->config->engines[i].name, name) == 0)
             loading->engine = &loading->config->engines[i];
     loading->engine->mentioned = true;
-    return yaml_walk_mapping(walk, node, keys, userdata);
+    return yaml_walk_mapping(walk, node, keys[class ? class->place : ENGINE_SOCKET], userdata);
 }
 
 static int take_static(struct yaml_walk *walk, const yaml_node_t *node, void *userdata)
@@ -384,9 +431,9 @@ int config_load(const char *path, struct config *config, char *message, size_t m
 void config_done(struct config *config)
 {
     for (size_t i = 0; i < config->engines_count; i++) {
-        for (size_t s = 0; s < config->engines[i].sockets_count; s++)
-            free(config->engines[i].sockets[s]);
-        free(config->engines[i].sockets);
+        for (size_t s = 0; s < config->engines[i].places_count; s++)
+            free(config->engines[i].places[s]);
+        free(config->engines[i].places);
     }
     free(config->engines);
     free(config->region_dir);

@@ -20,9 +20,9 @@ struct config_engine {
     const char *name; // static: one of engine_classes[] or engine_names_planned[]
     bool mentioned;   // the file says something about it
     bool enabled;
-    bool has_sockets; // the file lists sockets (maybe none); else the engine's defaults
-    char **sockets;   // absolute paths, without host_root
-    size_t sockets_count;
+    bool has_places; // the file lists them (maybe none); else the engine's defaults
+    char **places;   // sockets, folders (absolute paths, without host_root) or URLs
+    size_t places_count;
 };
 
 struct config {

@@ -50,24 +50,24 @@ static int override_engines(const struct daemon_options *options, struct config 
     for (size_t i = 0; i < config->engines_count; i++) {
         struct config_engine *engine = &config->engines[i];
 
-        for (size_t s = 0; s < engine->sockets_count; s++)
-            free(engine->sockets[s]);
-        engine->sockets_count = 0;
-        engine->mentioned = engine->has_sockets = engine->enabled = false;
+        for (size_t s = 0; s < engine->places_count; s++)
+            free(engine->places[s]);
+        engine->places_count = 0;
+        engine->mentioned = engine->has_places = engine->enabled = false;
         for (size_t o = 0; o < options->engines_count; o++) {
             char **grown;
 
             if (strcmp(options->engine_names[o], engine->name) != 0)
                 continue;
-            grown = realloc(engine->sockets, (engine->sockets_count + 1) * sizeof(*grown));
+            grown = realloc(engine->places, (engine->places_count + 1) * sizeof(*grown));
             if (!grown)
                 return -ENOMEM;
-            engine->sockets = grown;
-            grown[engine->sockets_count] = strdup(options->engine_sockets[o]);
-            if (!grown[engine->sockets_count])
+            engine->places = grown;
+            grown[engine->places_count] = strdup(options->engine_sockets[o]);
+            if (!grown[engine->places_count])
                 return -ENOMEM;
-            engine->sockets_count++;
-            engine->mentioned = engine->has_sockets = engine->enabled = true;
+            engine->places_count++;
+            engine->mentioned = engine->has_places = engine->enabled = true;
         }
     }
     return 0;

@@ -301,12 +301,16 @@ static void discard(struct instances *instances, struct instance *instance)
 
 // --- the plan ------------------------------------------------------------------------------------
 
-// The same socket by another path is the same socket: /var/run is a link to /run. Below a host root
+// The same place by another path is the same place: /var/run is a link to /run. Below a host root
 // links are left alone: absolute ones would lead out of it.
 static void canonical(const char *host_root, const char *path, char out[PATH_MAX])
 {
     char whole[PATH_MAX], folder[PATH_MAX], resolved[PATH_MAX];
 
+    if (*path != '/') { // a URL
+        snprintf(out, PATH_MAX, "%s", path);
+        return;
+    }
     snprintf(whole, sizeof(whole), "%s%s", strcmp(host_root, "/") == 0 ? "" : host_root, path);
     snprintf(folder, sizeof(folder), "%s", whole);
     if (!*host_root && realpath(dirname(folder), resolved) && strcmp(resolved, "/") != 0)
@@ -340,13 +344,19 @@ static int want(struct instances *instances, const char *name, const struct engi
     return 0;
 }
 
-// The index-th socket of an engine, configured or by default; NULL beyond the last.
-static const char *socket_of(const struct config_engine *engine, const struct engine_class *class,
-                             size_t index)
+// The index-th place of an engine, configured or by default; NULL beyond the last.
+static const char *place_of(const struct config_engine *engine, const struct engine_class *class,
+                            size_t index)
 {
-    if (engine->has_sockets)
-        return index < engine->sockets_count ? engine->sockets[index] : NULL;
-    return class->default_sockets ? class->default_sockets[index] : NULL;
+    const char *const *place = class->default_places;
+    const char *variable = class->place_variable ? getenv(class->place_variable) : NULL;
+
+    if (engine->has_places)
+        return index < engine->places_count ? engine->places[index] : NULL;
+    for (; place && *place; place++, index--)
+        if (index == 0)
+            return *place;
+    return index == 0 && variable && *variable ? variable : NULL;
 }
 
 // The engine that comes before this one and drives the socket, if there is one.
@@ -362,7 +372,7 @@ static const struct config_engine *driver_of(const struct config *config,
 
         if (!its || !before->enabled || its->protocol != class->protocol)
             continue;
-        for (size_t i = 0; (socket = socket_of(before, its, i)); i++) {
+        for (size_t i = 0; (socket = place_of(before, its, i)); i++) {
             canonical(config->host_root, socket, other);
             if (strcmp(other, path) == 0)
                 return before;
@@ -371,20 +381,20 @@ static const struct config_engine *driver_of(const struct config *config,
     return NULL;
 }
 
-static int plan_sockets(struct instances *instances, const struct config *config,
-                        const struct config_engine *engine, const struct engine_class *class)
+static int plan_places(struct instances *instances, const struct config *config,
+                       const struct config_engine *engine, const struct engine_class *class)
 {
     const struct config_engine *driver;
     char path[PATH_MAX];
     const char *socket;
     int r = 0;
 
-    for (size_t i = 0; (socket = socket_of(engine, class, i)) && r == 0; i++) {
+    for (size_t i = 0; (socket = place_of(engine, class, i)) && r == 0; i++) {
         canonical(config->host_root, socket, path);
         driver = driver_of(config, engine, class, path);
         if (!driver)
             r = want(instances, engine->name, class, path, CMETA_ENGINE_WAITING, "");
-        else if (instances->adding && engine->has_sockets)
+        else if (instances->adding && engine->has_places)
             log_message(LOG_INFO, engine->name, path, "is driven as a socket of engines.%s",
                         driver->name);
     }
@@ -401,7 +411,7 @@ static int plan_engine(struct instances *instances, const struct config *config,
                                         "disabled in the configuration")
                                  : 0;
     if (class)
-        return plan_sockets(instances, config, engine, class);
+        return plan_places(instances, config, engine, class);
     if (!engine->mentioned)
         return 0;
     if (instances->adding && !find(instances, engine->name, ""))

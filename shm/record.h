@@ -39,6 +39,9 @@ enum cmeta_type {
     CMETA_TYPE_BPM = 9,
     CMETA_TYPE_STATIC = 10,
     CMETA_TYPE_PODMAN = 11,
+    // Ours; upstream knows none of these.
+    CMETA_TYPE_NSPAWN = 100,
+    CMETA_TYPE_EDERA = 101,
     CMETA_TYPE_HOST = 0xfffe,
     CMETA_TYPE_UNKNOWN = 0xffff,
 };

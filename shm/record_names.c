@@ -25,6 +25,10 @@ const char *cmeta_type_name(uint16_t type)
         return "bpm";
     case CMETA_TYPE_PODMAN:
         return "podman";
+    case CMETA_TYPE_NSPAWN:
+        return "nspawn";
+    case CMETA_TYPE_EDERA:
+        return "edera";
     case CMETA_TYPE_HOST:
         return "host";
     default:

@@ -472,7 +472,7 @@ void containerd_relist(void *instance)
         list_now(containerd);
 }
 
-static const char *const default_sockets[] = {
+static const char *const default_places[] = {
     "/run/containerd/containerd.sock",
     "/run/k3s/containerd/containerd.sock", // k3s, rke2
     "/run/k0s/containerd.sock",
@@ -488,7 +488,7 @@ static const char *const default_sockets[] = {
 
 const struct engine_class containerd_engine = {.name = "containerd",
                                                .protocol = ENGINE_GRPC,
-                                               .default_sockets = default_sockets,
+                                               .default_places = default_places,
                                                .precedence = 40,
                                                .type = CMETA_TYPE_CONTAINERD,
                                                .start = start,

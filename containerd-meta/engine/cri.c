@@ -335,7 +335,7 @@ static void relist(void *instance)
         list_now(cri);
 }
 
-static const char *const default_sockets[] = {
+static const char *const default_places[] = {
     "/run/containerd/containerd.sock",
     "/run/crio/crio.sock",
     "/run/k3s/containerd/containerd.sock",
@@ -348,7 +348,7 @@ static const char *const default_sockets[] = {
 
 const struct engine_class cri_engine = {.name = "cri",
                                         .protocol = ENGINE_GRPC,
-                                        .default_sockets = default_sockets,
+                                        .default_places = default_places,
                                         .precedence = 80,
                                         .type = CMETA_TYPE_CRI,
                                         .start = start,

@@ -525,10 +525,10 @@ static void docker_relist(void *instance)
         list_now(docker);
 }
 
-static const char *const default_sockets[] = {"/var/run/docker.sock", NULL};
+static const char *const default_places[] = {"/var/run/docker.sock", NULL};
 
 const struct engine_class docker_engine = {.name = "docker",
-                                           .default_sockets = default_sockets,
+                                           .default_places = default_places,
                                            .precedence = 60,
                                            .type = CMETA_TYPE_DOCKER,
                                            .start = docker_start,

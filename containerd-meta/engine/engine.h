@@ -82,19 +82,30 @@ struct engine_host {
     struct container_limits limits;
     bool with_size;
     unsigned timeout_ms;   // an engine that is silent for so long hangs; 0: none
-    const char *socket;    // path, HOST_ROOT applied
+    const char *socket;    // where the engine is: its socket, folder (HOST_ROOT applied) or URL
     const char *host_root; // "" on the host itself
     const char *name;      // for logs: the engine's configuration name
 };
 
-// What is spoken on a socket. One instance drives a socket: where two classes of one protocol list
+// What is spoken at a place. One instance drives a place: where two classes of one protocol list
 // the same one, the class that comes first in engine_classes[] has it.
-enum engine_protocol { ENGINE_HTTP, ENGINE_GRPC };
+enum engine_protocol { ENGINE_HTTP, ENGINE_GRPC, ENGINE_DBUS, ENGINE_FILES };
+
+// What kind of place an engine is found at. It decides the key of the configuration that lists
+// places, and what is accepted there.
+enum engine_place {
+    ENGINE_SOCKET, // sockets: absolute paths of Unix sockets
+    ENGINE_FOLDER, // folders: absolute paths of the folders that the engine keeps its state in
+    ENGINE_URL,    // urls: http://...
+};
 
 struct engine_class {
     const char *name; // key in the configuration: "docker"
     enum engine_protocol protocol;
-    const char *const *default_sockets; // NULL-terminated; NULL if the engine has none
+    enum engine_place place;
+    const char *const *default_places; // NULL-terminated; NULL if the engine has none
+    // Environment variable of the daemon that names one more default place; NULL if there is none.
+    const char *place_variable;
     // What its word is worth where several engines know a container: the higher wins, group by
     // group.
     int precedence;

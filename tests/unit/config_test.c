@@ -37,7 +37,7 @@ START_TEST(an_empty_file_is_the_default)
     ck_assert_int_eq(config.limits.env, ENV_NONE);
     ck_assert_str_eq(config.host_root, "");
     ck_assert(engine(&config, "docker")->enabled);
-    ck_assert(!engine(&config, "docker")->has_sockets);
+    ck_assert(!engine(&config, "docker")->has_places);
     ck_assert_str_eq(notes, "");
     config_done(&config);
     ck_assert_int_eq(parse("# only a comment\n", &config), 0);
@@ -85,12 +85,12 @@ START_TEST(the_upstream_engines_block_is_taken_as_it_is)
         "\"container_image\": \"z\"}}}";
 
     ck_assert_msg(parse(json, &config) == 0, "%s", message);
-    ck_assert_uint_eq(engine(&config, "docker")->sockets_count, 2);
-    ck_assert_str_eq(engine(&config, "docker")->sockets[1], "/run/user/1000/docker.sock");
+    ck_assert_uint_eq(engine(&config, "docker")->places_count, 2);
+    ck_assert_str_eq(engine(&config, "docker")->places[1], "/run/user/1000/docker.sock");
     ck_assert(!engine(&config, "podman")->enabled);
     // an empty list means none
-    ck_assert(engine(&config, "cri")->has_sockets);
-    ck_assert_uint_eq(engine(&config, "cri")->sockets_count, 0);
+    ck_assert(engine(&config, "cri")->has_places);
+    ck_assert_uint_eq(engine(&config, "cri")->places_count, 0);
     ck_assert_ptr_nonnull(strstr(notes, "engines.static"));
     config_done(&config);
 }
