@@ -25,6 +25,7 @@ struct instance {
     struct engine_host host;
     struct cmeta_engine_row text;
     bool wanted; // by the plan
+    bool named;  // by the configuration; else it is a default
     bool changed, dirty;
     struct log_limit lost;
 };
@@ -143,7 +144,7 @@ static void sink_state(struct engine_sink *sink, enum cmeta_engine_state state, 
     if (text->state != state)
         text->since_ns = clock_ns(CLOCK_REALTIME);
     text->state = state;
-    text->flags = flags;
+    text->flags = flags | (instance->named ? CMETA_ENGINE_CONFIGURED : 0);
     snprintf(text->version, sizeof(text->version), "%s", version ? version : "");
     if (error)
         snprintf(text->last_error, sizeof(text->last_error), "%s", error);
@@ -381,6 +382,27 @@ static const struct config_engine *driver_of(const struct config *config,
     return NULL;
 }
 
+static void note_named(struct instance *instance, bool named)
+{
+    if (!instance || instance->named == named)
+        return;
+    instance->named = named;
+    instance->text.flags ^= CMETA_ENGINE_CONFIGURED;
+    instance->dirty = true;
+}
+
+// A row for a place that the configuration lists under two engines: it is driven under the first.
+static int want_elsewhere(struct instances *instances, const char *name, const char *path,
+                          const char *driver)
+{
+    char why[64];
+
+    snprintf(why, sizeof(why), "is driven as a socket of engines.%s", driver);
+    if (instances->adding && !find(instances, name, path))
+        log_message(LOG_INFO, name, path, "%s", why);
+    return want(instances, name, NULL, path, CMETA_ENGINE_DISABLED, why);
+}
+
 static int plan_places(struct instances *instances, const struct config *config,
                        const struct config_engine *engine, const struct engine_class *class)
 {
@@ -392,11 +414,13 @@ static int plan_places(struct instances *instances, const struct config *config,
     for (size_t i = 0; (socket = place_of(engine, class, i)) && r == 0; i++) {
         canonical(config->host_root, socket, path);
         driver = driver_of(config, engine, class, path);
-        if (!driver)
-            r = want(instances, engine->name, class, path, CMETA_ENGINE_WAITING, "");
-        else if (instances->adding && engine->has_places)
-            log_message(LOG_INFO, engine->name, path, "is driven as a socket of engines.%s",
-                        driver->name);
+        if (driver) {
+            if (engine->has_places)
+                r = want_elsewhere(instances, engine->name, path, driver->name);
+            continue;
+        }
+        r = want(instances, engine->name, class, path, CMETA_ENGINE_WAITING, "");
+        note_named(find(instances, engine->name, path), engine->has_places);
     }
     return r;
 }

@@ -243,6 +243,7 @@ enum cmeta_engine_state {
 };
 #define CMETA_ENGINE_DEGRADED \
     (1u << 0) // works, but without inotify: sockets are found by a scan every 10 s
+#define CMETA_ENGINE_CONFIGURED (1u << 1) // the configuration names this place; else a default
 struct cmeta_engine_row {
     uint32_t sequence; // atomic: seqlock of the row
     uint32_t state;    // enum cmeta_engine_state

@@ -18,6 +18,8 @@ enum ctl_exit {
     CTL_AMBIGUOUS = 4, // a prefix or name that several containers bear
     CTL_REFUSED = 5,   // there is a region, and it can't be used: a message says what to do
     CTL_FAILED = 6,    // the answer couldn't be written, or there is no memory
+    CTL_PROBLEM = 7,   // check: found a problem
+    CTL_WARNING = 8,   // check: found a warning, no problem
 };
 
 enum ctl_format { CTL_TABLE, CTL_JSON, CTL_JSONL };
@@ -42,6 +44,6 @@ struct ctl_verb {
 };
 
 extern const struct ctl_verb ctl_ps, ctl_inspect, ctl_events, ctl_stats, ctl_engines, ctl_version,
-    ctl_why;
+    ctl_why, ctl_check;
 
 #endif

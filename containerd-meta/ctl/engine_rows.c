@@ -30,7 +30,7 @@ static const struct {
     [CMETA_ENGINE_LISTING] = {"listing", "is being listed for the first time"},
     [CMETA_ENGINE_CONNECTED] = {"connected", "is connected and its list is complete"},
     [CMETA_ENGINE_FAILED] = {"failed", "was lost or refuses; it is tried again by itself"},
-    [CMETA_ENGINE_DISABLED] = {"disabled", "is disabled in the configuration"},
+    [CMETA_ENGINE_DISABLED] = {"disabled", "isn't driven"},
     [CMETA_ENGINE_UNSUPPORTED] = {"unsupported", "is configured, but this release doesn't drive "
                                                  "it"},
 };

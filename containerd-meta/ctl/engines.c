@@ -33,6 +33,8 @@ static json_t *row_json(const struct cmeta_engine_row *row)
     json_object_set_new(object, "state", json_string(engine_rows_state(row->state)));
     json_object_set_new(object, "degraded",
                         json_boolean((row->flags & CMETA_ENGINE_DEGRADED) != 0));
+    json_object_set_new(object, "configured",
+                        json_boolean((row->flags & CMETA_ENGINE_CONFIGURED) != 0));
     json_object_set_new(object, "scope", json_text(str_of(row->scope)));
     json_object_set_new(object, "socket", json_text(str_of(row->socket)));
     json_object_set_new(object, "version", json_text(str_of(row->version)));

@@ -14,7 +14,8 @@
 #define PROGRAM "containerd-meta-ctl"
 
 static const struct ctl_verb *const verbs[] = {
-    &ctl_ps, &ctl_inspect, &ctl_why, &ctl_events, &ctl_engines, &ctl_stats, &ctl_version,
+    &ctl_ps,      &ctl_inspect, &ctl_why,   &ctl_events,
+    &ctl_engines, &ctl_stats,   &ctl_check, &ctl_version,
 };
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
@@ -33,6 +34,8 @@ static const char exit_codes[] =
     "  4  ambiguous: several containers answer to it; they are listed\n"
     "  5  the region can't be used; the message says why and what to do\n"
     "  6  the answer couldn't be written, or there is no memory\n"
+    "  7  check found a problem\n"
+    "  8  check found a warning, and no problem\n"
     "\n"
     "When the daemon isn't running, what the region says is shown all the same, and a line on\n"
     "stderr says since when it hasn't moved.\n";

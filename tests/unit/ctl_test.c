@@ -26,7 +26,7 @@ START_TEST(a_wrong_command_line_is_told_and_exits_2)
 {
     ctl_begin_empty();
     ctl_check(program_run((const char *const[]){CTL, NULL}, NULL), 2, "--help");
-    ctl_check(ctl("bogus"), 2, "ps inspect why events engines stats version");
+    ctl_check(ctl("bogus"), 2, "ps inspect why events engines stats check version");
     ctl_check(ctl("ps", "--bogus"), 2, "--bogus");
     ctl_check(ctl("ps", "-o", "yaml"), 2, "yaml");
     ctl_check(ctl("ps", "--count", "3"), 2, "-n");
@@ -44,8 +44,8 @@ END_TEST
 
 START_TEST(help_documents_verbs_and_exit_codes)
 {
-    static const char *const verbs[] = {"ps",      "inspect", "why",    "events",
-                                        "engines", "stats",   "version"};
+    static const char *const verbs[] = {"ps",      "inspect", "why",   "events",
+                                        "engines", "stats",   "check", "version"};
     struct program_result result = program_run((const char *const[]){CTL, "--help", NULL}, NULL);
 
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
