@@ -21,7 +21,7 @@
 #include <systemd/sd-event.h>
 
 #define STANDBY_US    UINT64_C(200000)  // how often a standby tries to take over
-#define STORE_TICK_US UINT64_C(5000000) // how often the store is tidied
+#define STORE_TICK_US UINT64_C(5000000) // how often the store is tidied while there is something
 #define READER_GROUP  "containerd-meta" // may read the region, if there is such a group
 
 struct daemon {
@@ -36,9 +36,9 @@ struct daemon {
     struct publisher *publisher;
     struct instances *instances;
     int lock_fd;
-    uint64_t store_tick_us;
-    uint64_t region_due_us;
-    char status[512]; // as systemd was told last
+    uint64_t tidied_us, tidy_us; // the store: last time, and next time; UINT64_MAX: no need
+    uint64_t region_due_us;      // what `tick` is armed for; 0: it fired
+    char status[512];            // as systemd was told last
 };
 
 // --- configuration -------------------------------------------------------------------------------
@@ -120,20 +120,30 @@ static void arm(sd_event_source *timer, uint64_t due_us)
     sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
 }
 
-// The region's own deadlines, the store's tidying and the rows: after each round of the loop.
+static void tidy(struct daemon *daemon, uint64_t now_us)
+{
+    bool more = store_tick(daemon->store, now_us * 1000);
+
+    daemon->tidied_us = now_us;
+    daemon->tidy_us = more ? now_us + STORE_TICK_US : UINT64_MAX;
+    tell_status(daemon);
+}
+
+// The region's own deadlines, the store's tidying and the rows: after each round of the loop. When
+// nothing happens the region's heartbeat is all that wakes the daemon.
 static void upkeep(struct daemon *daemon)
 {
     uint64_t now = clock_us(CLOCK_MONOTONIC), due;
+    bool ticked = daemon->region_due_us == 0;
 
-    if (now >= daemon->store_tick_us) {
-        store_tick(daemon->store, now * 1000);
-        daemon->store_tick_us = now + STORE_TICK_US;
-        tell_status(daemon);
-    }
+    if (!ticked && daemon->tidy_us == UINT64_MAX) // something happened
+        daemon->tidy_us = daemon->tidied_us + STORE_TICK_US;
+    if (now >= daemon->tidy_us)
+        tidy(daemon, now);
     instances_flush(daemon->instances);
     due = now + publisher_tick(daemon->publisher, daemon->store) / 1000 + 1;
-    if (due > daemon->store_tick_us)
-        due = daemon->store_tick_us;
+    if (due > daemon->tidy_us)
+        due = daemon->tidy_us;
     if (due != daemon->region_due_us)
         arm(daemon->tick, due);
     daemon->region_due_us = due;

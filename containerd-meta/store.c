@@ -582,7 +582,7 @@ int store_restore(struct store *store, unsigned owner, const struct cmeta_name *
     return publish(store, item);
 }
 
-void store_tick(struct store *store, uint64_t monotonic_ns)
+bool store_tick(struct store *store, uint64_t monotonic_ns)
 {
     bool retry = store->refused && monotonic_ns >= store->retry_at_ns;
     unsigned failures = 0;
@@ -602,6 +602,7 @@ void store_tick(struct store *store, uint64_t monotonic_ns)
         publish(store, item);
         failures += item->refused;
     }
+    return store->refused || !TAILQ_EMPTY(&store->dead);
 }
 
 void store_retry(struct store *store)

@@ -70,9 +70,10 @@ int store_restore(struct store *store, unsigned owner, const struct cmeta_name *
  * store_tick() - forget removed containers whose late answers can't come any more; offer again what
  * couldn't be published
  * @monotonic_ns: now
- * Call it every few seconds.
+ * Call it every few seconds while something is left to do.
+ * Return: whether there is.
  */
-void store_tick(struct store *store, uint64_t monotonic_ns);
+bool store_tick(struct store *store, uint64_t monotonic_ns);
 
 // There may be room now: what couldn't be published is offered again at the next tick.
 void store_retry(struct store *store);
