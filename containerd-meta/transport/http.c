@@ -728,6 +728,7 @@ int http_list(struct http *http, const struct http_request *request,
     call->on_element = on_element;
     json_split_init(&call->split, request->max_bytes ? request->max_bytes : BODY_MAX, give_element,
                     call);
+    call->split.member = request->member;
     r = call_start(http, request, call);
     if (r >= 0)
         *out = call;

@@ -32,6 +32,8 @@ struct http_request {
     unsigned timeout_ms;
     size_t max_bytes; // of the body, or of one stream record or list element; 0: 16 MiB (records: 1
                       // MiB)
+    const char *member; // of a list: the array is this member of the answer's object, a static
+                        // string; NULL: the array is the answer
 };
 
 // What came of a call. Strings and body live during the callback.

@@ -59,16 +59,21 @@ static void deliver(struct json_split *split)
     split->skipping = false;
 }
 
+static void within_string(struct json_split *split, char c)
+{
+    if (split->escaped)
+        split->escaped = false;
+    else if (c == '\\')
+        split->escaped = true;
+    else if (c == '"')
+        split->in_string = false;
+}
+
 // One byte within an element. Return: 1 if the element ended before it.
 static int within(struct json_split *split, char c)
 {
     if (split->in_string) {
-        if (split->escaped)
-            split->escaped = false;
-        else if (c == '\\')
-            split->escaped = true;
-        else if (c == '"')
-            split->in_string = false;
+        within_string(split, c);
         return keep(split, c);
     }
     if (split->depth == 0 && (c == ',' || c == ']'))
@@ -85,9 +90,43 @@ static int within(struct json_split *split, char c)
     return keep(split, c);
 }
 
+static bool key_is_member(const struct json_split *split)
+{
+    return split->key_len == strlen(split->member) &&
+           memcmp(split->key, split->member, split->key_len) == 0;
+}
+
+// One byte of the object around the array, before it. `key_len` goes on where the key is cut.
+static int around(struct json_split *split, char c)
+{
+    if (split->in_string) {
+        within_string(split, c);
+        if (split->in_string && split->key_len < sizeof(split->key))
+            split->key[split->key_len++] = c;
+        return 0;
+    }
+    if (c == '"') {
+        split->in_string = true;
+        split->key_len = 0;
+    } else if (c == '{' || (c == '[' && split->depth)) {
+        split->depth++;
+    } else if (split->depth == 0 && !is_space(c)) {
+        return -EBADMSG;
+    } else if (c == '}' || c == ']') {
+        if (--split->depth == 0)
+            return -EBADMSG; // the member isn't there
+    } else if (c == ':' && split->depth == 1 && key_is_member(split)) {
+        split->depth = 0;
+        split->state = SPLIT_BEFORE;
+    }
+    return 0;
+}
+
 // Go's encoder writes a list that was never made as null; `used` counts its letters.
 static int before_array(struct json_split *split, char c)
 {
+    if (split->used == 4 && split->member) // what follows in the object
+        return 0;
     if (is_space(c) && (split->used == 0 || split->used == 4))
         return 0;
     if (c == '[' && split->used == 0) {
@@ -105,6 +144,12 @@ static int feed_one(struct json_split *split, char c)
     int r;
 
     switch (split->state) {
+    case SPLIT_AROUND:
+        if (!split->member) {
+            split->state = SPLIT_BEFORE;
+            return before_array(split, c);
+        }
+        return around(split, c);
     case SPLIT_BEFORE:
         return before_array(split, c);
     case SPLIT_BETWEEN:
@@ -127,7 +172,7 @@ static int feed_one(struct json_split *split, char c)
         split->state = c == ']' ? SPLIT_AFTER : SPLIT_BETWEEN;
         return 0;
     case SPLIT_AFTER:
-        return is_space(c) ? 0 : -EBADMSG;
+        return is_space(c) || split->member ? 0 : -EBADMSG;
     default:
         return -EBADMSG;
     }

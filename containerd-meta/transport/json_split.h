@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finds the elements of one large JSON array as its bytes arrive, so that a list is never held
-// whole. It knows strings, escapes and nesting, no more: each element is parsed by jansson.
+// whole; the array may be a member of an object. It knows strings, escapes and nesting, no more:
+// each element is parsed by jansson.
 #ifndef JSON_SPLIT_H
 #define JSON_SPLIT_H
 
@@ -14,12 +15,24 @@ struct json_split {
     void *userdata;
     size_t element_max; // bytes; a larger element is left out and counted
     uint64_t skipped;   // elements left out
+    // The array is this member of an object whose other members don't matter; set after
+    // json_split_init(). NULL: it stands by itself.
+    const char *member;
     // Internals.
     char *element;
     size_t used, room;
     unsigned depth; // of brackets and braces within the element
-    enum { SPLIT_BEFORE, SPLIT_BETWEEN, SPLIT_WITHIN, SPLIT_AFTER, SPLIT_FAILED } state;
+    enum {
+        SPLIT_AROUND,
+        SPLIT_BEFORE,
+        SPLIT_BETWEEN,
+        SPLIT_WITHIN,
+        SPLIT_AFTER,
+        SPLIT_FAILED
+    } state;
     bool in_string, escaped, skipping, any;
+    char key[32]; // of the object around it: the string read last, cut
+    unsigned key_len;
 };
 
 void json_split_init(struct json_split *split, size_t element_max,

@@ -881,6 +881,56 @@ START_TEST(what_is_no_list_is_an_error)
 }
 END_TEST
 
+static void list_member(const char *text, struct outcome *outcome)
+{
+    struct http_request request = {
+        .socket = socket_path, .path = "/", .timeout_ms = PATIENCE_MS, .member = "metadata"};
+
+    fake_http_on(fake, &(struct fake_rule){.prefix = "/", .body = text, .chunk_bytes = 3});
+    ck_assert_int_eq(http_list(http, &request, on_piece, on_done, outcome, &outcome->call), 0);
+    await(is_done, outcome);
+}
+
+START_TEST(a_list_may_be_a_member_of_an_object)
+{
+    static const struct {
+        const char *text;
+        unsigned pieces;
+    } good[] = {
+        {"{\"type\":\"sync\",\"metadata\":[{\"metadata\":[1]},\"]\",3]}", 3},
+        {" { \"a\" : {\"metadata\":[9]} , \"metadata\" : [ 1 , 2 ] , \"b\":[5]}\n", 2},
+        {"{\"e\":\"\\\"metadata\\\":[\",\"x\":[[\"metadata\"]],\"metadata\":[]}", 0},
+        {"{\"v\":\"metadata\",\"metadata\":null,\"code\":0}", 0},
+        {"{\"metadatametadatametadatametadatametadata\":[7],\"metadata\":[1]}", 1},
+    };
+    static const char *const bad[] = {"[1,2]",
+                                      "{\"error\":\"no\"}",
+                                      "{\"metadata\":{}}",
+                                      "{\"metadata\":[1,2",
+                                      "{\"x\":{\"metadata\":[1]}}",
+                                      "\"metadata\":[1]",
+                                      "{\"metadata\":nu",
+                                      "}",
+                                      ""};
+
+    begin();
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        struct outcome outcome = {0};
+
+        list_member(good[i].text, &outcome);
+        ck_assert_msg(outcome.error == 0, "%s", good[i].text);
+        ck_assert_uint_eq(outcome.pieces, good[i].pieces);
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct outcome outcome = {0};
+
+        list_member(bad[i], &outcome);
+        assert_fails(&outcome, -EBADMSG, "no whole JSON array");
+    }
+    end();
+}
+END_TEST
+
 START_TEST(a_list_refused_by_status_brings_its_message)
 {
     struct outcome outcome = {0};
@@ -947,5 +997,5 @@ CHECK_MAIN("http", 60, an_answer_has_status_headers_and_body, head_brings_header
            a_stream_with_an_error_status_has_no_records, an_engine_that_stops_ends_its_streams,
            a_flooding_stream_starves_nobody, fifty_thousand_elements_in_flat_memory,
            an_oversized_element_costs_only_itself, an_endless_list_is_given_up_at_64_mib,
-           what_is_no_list_is_an_error, a_list_refused_by_status_brings_its_message,
-           hundreds_of_calls_at_once)
+           what_is_no_list_is_an_error, a_list_may_be_a_member_of_an_object,
+           a_list_refused_by_status_brings_its_message, hundreds_of_calls_at_once)
