@@ -133,14 +133,16 @@ int view_observe(struct view *view, uint64_t asked, const struct container *cont
 int view_status(struct view *view, uint64_t asked, uint32_t word, uint32_t mask, int64_t pid,
                 int64_t finished_ns)
 {
-    struct view before = *view;
+    const struct view before = *view;
+    const bool told = mask != 0 || pid >= 0 || finished_ns >= 0;
 
-    if (asked < view->status_told || asked < view->gone_at)
+    if (asked < view->gone_at || (told && asked < view->status_told))
         return VIEW_STALE;
-    view->status_told = asked;
+    if (told) // else an older answer may still tell it
+        view->status_told = asked;
     if (asked > view->confirmed)
         view->confirmed = asked;
-    view->has_status |= mask != 0 || pid >= 0 || finished_ns >= 0;
+    view->has_status |= told;
     view->status = (view->status & ~mask) | (word & mask);
     if (pid >= 0)
         view->pid = (uint32_t)pid;

@@ -318,6 +318,23 @@ START_TEST(an_older_answer_does_not_undo_a_newer_word)
 }
 END_TEST
 
+// A list names it while its PID is being asked for.
+START_TEST(that_it_is_still_there_outdates_no_answer)
+{
+    struct store *store = new_store();
+    struct cmeta_name name = name_of("a");
+    uint64_t asked;
+
+    observe(store, DOCKER, store_stamp(store), "a", "x", ALL);
+    asked = store_stamp(store);
+    store_status(store, DOCKER, store_stamp(store), &name, 0, 0, -1, -1);
+    store_status(store, DOCKER, asked, &name, CMETA_STATE_RUNNING, 0xff, 7, -1);
+    ck_assert_uint_eq(CMETA_STATUS_STATE(last("a")->live.word), CMETA_STATE_RUNNING);
+    ck_assert_uint_eq(last("a")->live.pid, 7);
+    store_free(store);
+}
+END_TEST
+
 START_TEST(a_late_inspect_does_not_revive_the_dead)
 {
     struct store *store = new_store();
@@ -547,8 +564,9 @@ CHECK_MAIN("store", 30, groups_come_from_the_best_source_that_knows_them,
            any_order_of_arrival_gives_the_same_record,
            random_words_of_three_sources_give_one_record_in_any_order,
            unknown_groups_are_unknown_and_say_why, an_older_answer_does_not_undo_a_newer_word,
-           a_late_inspect_does_not_revive_the_dead, a_list_begun_before_a_create_does_not_bury_it,
-           what_a_complete_list_names_stays, only_the_best_source_that_claimed_it_ends_a_container,
+           that_it_is_still_there_outdates_no_answer, a_late_inspect_does_not_revive_the_dead,
+           a_list_begun_before_a_create_does_not_bury_it, what_a_complete_list_names_stays,
+           only_the_best_source_that_claimed_it_ends_a_container,
            a_removed_container_that_reappears_is_revived,
            what_was_unknown_at_the_end_says_that_it_ended_early,
            a_disabled_engine_takes_its_views_along,
