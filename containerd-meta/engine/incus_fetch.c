@@ -20,9 +20,9 @@ struct known {
     LIST_ENTRY(known) all;
     struct incus_fetch *fetch;
     struct http_call *call;
-    engine_stamp asked;
-    bool observed;       // the sink has been told of it
-    bool lacks_instance; // to be asked for, in this order
+    engine_stamp asked, told; // of the question under way; of what told its configuration last
+    bool observed;            // the sink has been told of it
+    bool lacks_instance;      // to be asked for, in this order
     bool lacks_image;
     bool lacks_state;
     unsigned states;  // how often the state was asked for since it started
@@ -207,6 +207,7 @@ static bool observe_instance(struct known *known, engine_stamp asked, const json
     add_image(known, container);
     container->pid = known->pid;
     fetch->sink->observe(fetch->sink, asked, container);
+    known->told = asked;
     known->observed = true;
     known->lacks_instance = false;
     return true;
@@ -304,6 +305,10 @@ static void on_state(void *userdata, const struct http_response *response)
     known->call = NULL;
     if (response->error || (response->status != 200 && response->status != 404)) {
         refused(known, "the state", response);
+        return;
+    }
+    if (known->asked < known->told) { // it was listed meanwhile, and may run again by now
+        ask_next(known);
         return;
     }
     known->states++;
@@ -426,8 +431,22 @@ static int ask_for(struct known *known)
     return ask_path(known, path, on_state);
 }
 
+// Many are made of one image, and wait for its name: the first answer is for all.
+static void take_image(struct known *known)
+{
+    const char *alias = incus_images_find(known->fetch->images, known->project, known->fingerprint);
+
+    if (!alias)
+        return;
+    known->asked = known->fetch->sink->stamp(known->fetch->sink);
+    observe_image(known, alias);
+    known->lacks_image = false;
+}
+
 static void ask_next(struct known *known)
 {
+    if (known->lacks_image && !known->lacks_instance)
+        take_image(known);
     if (!lacks_any(known)) {
         ask_done(known->fetch->queue, &known->ask);
         return;

@@ -16,11 +16,30 @@ static void make_place(struct fixture *f)
     snprintf(f->grpc_socket, sizeof(f->grpc_socket), "%s/engine.sock", f->dir.path);
 }
 
-void fixture_make(struct fixture *f)
+static void make_http(struct fixture *f, const char *engine)
 {
     make_place(f);
-    snprintf(f->socket, sizeof(f->socket), "%s/docker.sock", f->dir.path);
+    f->http_engine = engine;
+    snprintf(f->socket, sizeof(f->socket), "%s/%s.sock", f->dir.path, engine);
     f->fake = fake_http_start(f->socket);
+}
+
+void fixture_make_incus(struct fixture *f)
+{
+    make_http(f, "incus");
+    fake_http_answer(f->fake, "/1.0", 200,
+                     "{\"metadata\":{\"api_version\":\"1.0\",\"auth\":\"trusted\",\"environment\":"
+                     "{\"server\":\"lxd\",\"server_version\":\"5.0.2\",\"server_name\":\"vm\","
+                     "\"server_clustered\":false}}}");
+    fake_http_answer(f->fake, "/1.0/instances/", 404, "{\"error_code\":404,\"metadata\":null}");
+    fake_http_answer(f->fake, "/1.0/images/", 404, "{\"error_code\":404,\"metadata\":null}");
+    fake_http_answer(f->fake, "/1.0/instances?recursion=1", 200,
+                     "{\"type\":\"sync\",\"metadata\":[]}");
+}
+
+void fixture_make(struct fixture *f)
+{
+    make_http(f, "docker");
     fake_http_on(f->fake, &(struct fake_rule){.prefix = "/_ping",
                                               .body = "OK",
                                               .headers = "Api-Version: 1.41\r\n"
@@ -66,13 +85,13 @@ void fixture_remove(struct fixture *f)
 // Those that aren't faked have no sockets: nothing of this machine gets into a test.
 const char *fixture_engines(const struct fixture *f)
 {
-    static const char *const names[] = {"docker", "containerd", "cri"};
-    static char yaml[512];
+    static const char *const names[] = {"docker", "containerd", "cri", "incus"};
+    static char yaml[1024];
     size_t len = (size_t)snprintf(yaml, sizeof(yaml), "engines:\n");
     const char *socket;
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        socket = f->fake && i == 0 ? f->socket : "";
+        socket = f->fake && strcmp(f->http_engine, names[i]) == 0 ? f->socket : "";
         if (f->grpc && strcmp(f->grpc_engine, names[i]) == 0)
             socket = f->grpc_socket;
         len += (size_t)snprintf(yaml + len, sizeof(yaml) - len,

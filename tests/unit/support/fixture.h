@@ -15,9 +15,10 @@
 
 struct fixture {
     struct temp_dir dir;
-    char socket[96]; // of the fake Docker
+    const char *http_engine; // name in the configuration of the engine that speaks HTTP: docker
+    char socket[96];         // of it
     char region_dir[96];
-    struct fake_http *fake; // NULL: there is no Docker
+    struct fake_http *fake; // NULL: there is none
     // The engine that speaks gRPC, if there is one; one of the two models serves it.
     const char *grpc_engine; // its name in the configuration
     char grpc_socket[96];
@@ -42,6 +43,8 @@ void fixture_make(struct fixture *f);
 // @engine is its name in the configuration: a containerd may well be listed under "cri".
 void fixture_make_containerd(struct fixture *f, const char *engine);
 void fixture_make_cri(struct fixture *f, const char *engine);
+// An LXD without instances.
+void fixture_make_incus(struct fixture *f);
 // A containerd beside the Docker of fixture_make().
 void fixture_add_containerd(struct fixture *f);
 void fixture_remove(struct fixture *f);
