@@ -510,6 +510,7 @@ uint32_t cmeta_layouts_of_engine(const char *engine)
         {"containerd", BIT(CONTAINERD) | BIT(BARE_HEX) | BIT(NERDCTL)},
         {"cri", BIT(BARE_HEX) | BIT(CRIO) | BIT(CRI_CONTAINERD) | BIT(DOCKER) | BIT(NERDCTL)},
         {"lxc", BIT(LXC)},
+        {"incus", BIT(LXC)},
         {"libvirt_lxc", BIT(LIBVIRT_LXC)},
         {"bpm", BIT(BPM)},
         {"ecs", BIT(FARGATE) | BIT(BARE_HEX)},

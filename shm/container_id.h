@@ -98,8 +98,8 @@ const char *cmeta_layout_name(enum cmeta_layout layout);
 
 /**
  * cmeta_layouts_of_engine() - the layouts that an engine's cgroups may have
- * @engine: configuration name of the engine: docker, podman, containerd, cri, lxc, libvirt_lxc,
- *          bpm, ecs, nspawn
+ * @engine: configuration name of the engine: docker, podman, containerd, cri, lxc, incus,
+ *          libvirt_lxc, bpm, ecs, nspawn
  *
  * A plugin configuration that disables an engine takes away the layouts that no enabled engine
  * claims (bare 64-hex names belong to docker and to cri).
