@@ -88,12 +88,13 @@ static struct known *known_free(struct known *known)
 static struct known *known_new(struct incus_fetch *fetch, const char *id, const char *project,
                                const char *name)
 {
-    struct known *known = calloc(1, sizeof(*known) + strlen(id) + 1);
+    size_t bytes = strlen(id) + 1;
+    struct known *known = calloc(1, sizeof(*known) + bytes);
 
     if (!known)
         return NULL;
     known->fetch = fetch;
-    memcpy(known->id, id, strlen(id));
+    memcpy(known->id, id, bytes);
     known->project = strdup(project);
     known->name = strdup(name);
     return known->project && known->name ? known : known_free(known);
