@@ -15,6 +15,7 @@
 #include "containerd_fetch.h"
 #include "containerd_list.h"
 #include "containerd_record.h"
+#include "edera.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -326,15 +327,31 @@ static void begin(struct containerd *containerd)
     list_now(containerd);
 }
 
+static void on_host_status(void *userdata, const struct rpc_response *response)
+{
+    struct containerd *containerd = userdata;
+
+    containerd->version = NULL;
+    if (response->status == RPC_OK)
+        fail(containerd, "Edera's control service answers here: name the socket under "
+                         "engines.edera, not containerd");
+    else
+        fail(containerd, "who answers here has no containerd API: name the socket under "
+                         "engines.cri, not containerd");
+}
+
 static void on_first_version(void *userdata, const struct rpc_response *response)
 {
     struct containerd *containerd = userdata;
     Containerd__VersionResponse *answer;
+    int r;
 
     containerd->version = NULL;
     if (response->status == RPC_UNIMPLEMENTED) {
-        fail(containerd, "who answers here has no containerd API: name the socket under "
-                         "engines.cri, not containerd");
+        r = edera_ask_host(containerd->channel, containerd->host->timeout_ms, on_host_status,
+                           containerd, &containerd->version);
+        if (r < 0)
+            fail(containerd, strerror(-r));
         return;
     }
     if (response->status != RPC_OK) {

@@ -14,6 +14,7 @@
 #include "containerd.h"
 #include "cri_fetch.h"
 #include "cri_record.h"
+#include "edera.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -210,16 +211,31 @@ static void hand_over(struct cri *cri)
                     strerror(-r));
 }
 
+static void on_host_status(void *userdata, const struct rpc_response *response)
+{
+    struct cri *cri = userdata;
+
+    cri->version = NULL;
+    if (response->status == RPC_OK)
+        fail(cri, "Edera's control service answers here: name the socket under engines.edera, "
+                  "not cri");
+    else
+        fail(cri, "who answers here does not speak runtime.v1 of the Container Runtime Interface: "
+                  "enable its CRI plugin, or name the socket under the engine that it is");
+}
+
 static void on_version(void *userdata, const struct rpc_response *response)
 {
     struct cri *cri = userdata;
     Cri__VersionResponse *answer;
     enum cmeta_type type;
+    int r;
 
     cri->version = NULL;
     if (response->status == RPC_UNIMPLEMENTED) {
-        fail(cri, "who answers here does not speak runtime.v1 of the Container Runtime Interface: "
-                  "enable its CRI plugin, or name the socket under the engine that it is");
+        r = edera_ask_host(cri->channel, cri->host->timeout_ms, on_host_status, cri, &cri->version);
+        if (r < 0)
+            fail(cri, strerror(-r));
         return;
     }
     if (response->status != RPC_OK) {

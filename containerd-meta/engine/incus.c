@@ -44,6 +44,7 @@ struct incus {
     sd_event_source *folder;
     engine_stamp list_asked;
     unsigned list_gaps; // elements that couldn't be read
+    bool list_again;    // asked for while a list was under way, which may have passed it by
     uint64_t list_began_us, next_list_us;
 };
 
@@ -55,6 +56,7 @@ static void hang_up(void *userdata)
 
     incus->ping = http_cancel(incus->ping);
     incus->list = http_cancel(incus->list);
+    incus->list_again = false;
     incus->folder = sd_event_source_disable_unref(incus->folder);
     incus_fetch_close(incus->fetch);
 }
@@ -77,6 +79,8 @@ static void fail_call(struct incus *incus, const char *what, const struct http_r
 }
 
 // --- the list ------------------------------------------------------------------------------------
+
+static void list_now(struct incus *incus);
 
 static void on_listed(void *userdata, const char *text, size_t len)
 {
@@ -113,6 +117,8 @@ static void on_list_done(void *userdata, const struct http_response *response)
     }
     set_next_list(incus);
     connection_state(&incus->connection, CMETA_ENGINE_CONNECTED, "");
+    if (incus->list_again)
+        list_now(incus);
 }
 
 static void list_now(struct incus *incus)
@@ -123,6 +129,7 @@ static void list_now(struct incus *incus)
                                    .member = "metadata"};
     int r;
 
+    incus->list_again = incus->list != NULL;
     if (incus->list)
         return;
     incus->list_asked = incus->sink->stamp(incus->sink);
@@ -265,7 +272,7 @@ static void upkeep(void *userdata)
 
     if (!incus->ping)
         ping(incus, on_later_ping);
-    if (incus->connection.state == CMETA_ENGINE_CONNECTED &&
+    if (incus->connection.state == CMETA_ENGINE_CONNECTED && !incus->list &&
         clock_us(CLOCK_MONOTONIC) >= incus->next_list_us)
         list_now(incus);
 }

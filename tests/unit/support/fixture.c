@@ -71,6 +71,14 @@ void fixture_make_cri(struct fixture *f, const char *engine)
     f->cri = fake_cri_serve(f->grpc, "cri-o");
 }
 
+void fixture_make_edera(struct fixture *f, const char *engine)
+{
+    make_place(f);
+    f->grpc_engine = engine;
+    f->grpc = fake_grpc_start(f->grpc_socket);
+    f->edera = fake_edera_serve(f->grpc);
+}
+
 void fixture_remove(struct fixture *f)
 {
     fixture_end(f);
@@ -79,13 +87,14 @@ void fixture_remove(struct fixture *f)
     fake_grpc_stop(f->grpc);
     fake_containerd_free(f->containerd);
     fake_cri_free(f->cri);
+    fake_edera_free(f->edera);
     temp_dir_remove(&f->dir);
 }
 
 // Those that aren't faked have no sockets: nothing of this machine gets into a test.
 const char *fixture_engines(const struct fixture *f)
 {
-    static const char *const names[] = {"docker", "containerd", "cri", "incus"};
+    static const char *const names[] = {"docker", "containerd", "cri", "incus", "edera"};
     static char yaml[1024];
     size_t len = (size_t)snprintf(yaml, sizeof(yaml), "engines:\n");
     const char *socket;

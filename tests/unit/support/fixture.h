@@ -10,6 +10,7 @@
 #include "shm/reader.h"
 #include "tests/fake/fake_containerd.h"
 #include "tests/fake/fake_cri.h"
+#include "tests/fake/fake_edera.h"
 #include "tests/fake/http_engine.h"
 #include "tests/unit/support/check_main.h"
 
@@ -19,12 +20,13 @@ struct fixture {
     char socket[96];         // of it
     char region_dir[96];
     struct fake_http *fake; // NULL: there is none
-    // The engine that speaks gRPC, if there is one; one of the two models serves it.
+    // The engine that speaks gRPC, if there is one; one of the models serves it.
     const char *grpc_engine; // its name in the configuration
     char grpc_socket[96];
     struct fake_grpc *grpc;
     struct fake_containerd *containerd;
     struct fake_cri *cri;
+    struct fake_edera *edera;
     sd_event *event;
     sd_event_source *post;
     struct http *http;
@@ -43,6 +45,8 @@ void fixture_make(struct fixture *f);
 // @engine is its name in the configuration: a containerd may well be listed under "cri".
 void fixture_make_containerd(struct fixture *f, const char *engine);
 void fixture_make_cri(struct fixture *f, const char *engine);
+// An Edera without zones; @engine is its name in the configuration.
+void fixture_make_edera(struct fixture *f, const char *engine);
 // An LXD without instances.
 void fixture_make_incus(struct fixture *f);
 // A containerd beside the Docker of fixture_make().
