@@ -13,8 +13,9 @@
 #include "containerd-meta/json.h"
 #include "containerd-meta/log.h"
 #include "containerd-meta/transport/http.h"
+#include "docker_events.h"
 #include "docker_fetch.h"
-#include "docker_inspect.h"
+#include "docker_list.h"
 #include "engine.h"
 
 #include <errno.h>
@@ -22,26 +23,20 @@
 #include <stdio.h>
 #include <string.h>
 
-#define API_NEWEST    51u // the newest minor of API 1 whose answers we have read
-#define FIRST_SINCE_S 2   // the subscription is registered after its headers are sent
-#define AGAIN_SINCE_S 5
-#define RELIST_US     UINT64_C(60000000) // a slow reader loses events without a word
-#define SEEN_EVENTS   1024u              // Docker replays 256 at most
+#define API_NEWEST 51u                // the newest minor of API 1 whose answers we have read
+#define RELIST_US  UINT64_C(60000000) // a slow reader loses events without a word
 
 struct docker {
     struct connection connection;
     const struct engine_host *host;
     struct engine_sink *sink;
     struct docker_fetch *fetch;
-    struct http_call *ping, *events, *list;
-    bool cap_lifted; // the engine refused API_NEWEST: its own newest is used
-    char prefix[16]; // "/v1.41", or "" if it doesn't say its version
-    engine_stamp list_asked;
-    unsigned list_gaps; // elements that couldn't be read
+    struct docker_list *list;
+    struct docker_events *events;
+    struct http_call *ping, *stream;
+    bool cap_lifted;                  // the engine refused API_NEWEST: its own newest is used
+    char prefix[DOCKER_PREFIX_BYTES]; // "/v1.41", or "" if it doesn't say its version
     uint64_t next_list_us;
-    int64_t last_event_s;       // the newest event's time
-    uint64_t seen[SEEN_EVENTS]; // hashes of the last events: replays overlap
-    unsigned seen_next;
 };
 
 // --- the connection ------------------------------------------------------------------------------
@@ -52,8 +47,8 @@ static void hang_up(void *userdata)
     struct docker *docker = userdata;
 
     docker->ping = http_cancel(docker->ping);
-    docker->events = http_cancel(docker->events);
-    docker->list = http_cancel(docker->list);
+    docker->stream = http_cancel(docker->stream);
+    docker_list_cancel(docker->list);
     docker_fetch_close(docker->fetch);
 }
 
@@ -93,253 +88,25 @@ static void fail_call(struct docker *docker, const char *what, const struct http
     fail(docker, text);
 }
 
-// --- what is heard: events -----------------------------------------------------------------------
-
-static uint64_t hash_text(uint64_t hash, const char *text)
-{
-    for (; text && *text; text++)
-        hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
-    return hash;
-}
-
-// Whether this very event came before: a replay overlaps with what was heard already.
-static bool seen_before(struct docker *docker, const json_t *event, const char *action,
-                        const char *id)
-{
-    uint64_t hash = hash_text(UINT64_C(0xcbf29ce484222325), action);
-    int64_t nanoseconds = json_whole(event, "timeNano");
-
-    if (nanoseconds == 0)
-        return false;
-    hash = hash_text(hash, id) ^ (uint64_t)nanoseconds * UINT64_C(0x9e3779b97f4a7c15);
-    for (unsigned i = 0; i < SEEN_EVENTS; i++)
-        if (docker->seen[i] == hash)
-            return true;
-    docker->seen[docker->seen_next++ % SEEN_EVENTS] = hash;
-    return false;
-}
-
-struct event {
-    struct docker *docker;
-    const char *id;
-    size_t id_len;
-    const char *scope;
-    const char *detail; // behind ": " in the action
-    const json_t *attributes;
-    int64_t time_ns;
-    engine_stamp heard;
-};
-
-static void tell_status(const struct event *event, uint32_t word, uint32_t mask, int64_t pid,
-                        int64_t finished_ns)
-{
-    struct engine_sink *sink = event->docker->sink;
-
-    sink->status(sink, event->heard, event->id, event->id_len, event->scope, word, mask, pid,
-                 finished_ns);
-    if (mask & 0xffu)
-        docker_fetch_state(event->docker->fetch, event->id, word & 0xffu);
-}
-
-static void on_create(const struct event *event)
-{
-    struct docker *docker = event->docker;
-    CLEANUP(container_freep)
-    struct container *container = docker_container_from_event(
-        event->id, event->attributes, event->time_ns, CMETA_TYPE_DOCKER, &docker->host->limits);
-
-    if (container)
-        docker->sink->observe(docker->sink, event->heard, container);
-    docker_fetch_inspect(docker->fetch, event->id);
-    docker_fetch_list_one(docker->fetch, event->id);
-}
-
-static void on_start(const struct event *event)
-{
-    struct engine_sink *sink = event->docker->sink;
-
-    if (sink->knows(sink, event->id, event->id_len, event->scope))
-        tell_status(event, CMETA_STATE_RUNNING, 0xffu | 0xffu << 16 | CMETA_STATUS_HAS_EXIT, -1, 0);
-    docker_fetch_inspect(event->docker->fetch, event->id);
-}
-
-static void on_die(const struct event *event)
-{
-    const char *code = json_text(event->attributes, "exitCode");
-    uint32_t word = CMETA_STATE_EXITED;
-
-    if (code)
-        word |= ((uint32_t)strtoul(code, NULL, 10) & 0xffu) << 16 | CMETA_STATUS_HAS_EXIT;
-    tell_status(event, word, 0xffu | 0xffu << 16 | CMETA_STATUS_HAS_EXIT, 0, event->time_ns);
-}
-
-static void on_destroy(const struct event *event)
-{
-    struct engine_sink *sink = event->docker->sink;
-
-    docker_fetch_forget(event->docker->fetch, event->id);
-    sink->gone(sink, event->heard, event->id, event->id_len, event->scope);
-}
-
-static void on_rename(const struct event *event)
-{
-    struct engine_sink *sink = event->docker->sink;
-    const char *name = json_text(event->attributes, "name");
-
-    if (name)
-        sink->renamed(sink, event->heard, event->id, event->id_len, event->scope,
-                      *name == '/' ? name + 1 : name);
-    docker_fetch_inspect(event->docker->fetch, event->id);
-}
-
-static void on_update(const struct event *event)
-{
-    docker_fetch_inspect(event->docker->fetch, event->id);
-}
-
-static void on_pause(const struct event *event)
-{
-    tell_status(event, CMETA_STATE_PAUSED, 0xffu, -1, -1);
-}
-
-static void on_unpause(const struct event *event)
-{
-    tell_status(event, CMETA_STATE_RUNNING, 0xffu, -1, -1);
-}
-
-static void on_health(const struct event *event)
-{
-    tell_status(event, docker_health_word(event->detail), 0xffu << 8, -1, -1);
-}
-
-static const struct {
-    const char *action;
-    void (*handle)(const struct event *event);
-} container_events[] = {
-    {"create", on_create},   {"start", on_start},     {"die", on_die},
-    {"destroy", on_destroy}, {"rename", on_rename},   {"update", on_update},
-    {"pause", on_pause},     {"unpause", on_unpause}, {"health_status", on_health},
-};
-
-static void on_container_event(struct event *event, const char *action)
-{
-    size_t len = strcspn(action, ":");
-
-    event->detail = action[len] ? action + len + 1 + (action[len + 1] == ' ') : "";
-    for (size_t i = 0; i < sizeof(container_events) / sizeof(container_events[0]); i++)
-        if (strlen(container_events[i].action) == len &&
-            memcmp(container_events[i].action, action, len) == 0)
-            container_events[i].handle(event);
-}
-
-// A network was connected or disconnected: the container has other addresses. During a start the
-// start event follows and asks anyway.
-static void on_network_event(struct docker *docker, const json_t *attributes)
-{
-    const char *id = json_text(attributes, "container");
-
-    if (id &&
-        docker->sink->knows(docker->sink, id, strlen(id), docker_scope(id, CMETA_TYPE_DOCKER)))
-        docker_fetch_inspect(docker->fetch, id);
-}
-
-static void on_event_json(struct docker *docker, const json_t *json)
-{
-    const char *type = json_text(json, "Type"), *action = json_text(json, "Action");
-    const json_t *actor = json_object_get(json, "Actor"),
-                 *attributes = json_object_get(actor, "Attributes");
-    const char *id = json_text(actor, "ID");
-    struct event event = {.docker = docker, .id = id, .attributes = attributes};
-
-    if (!type || !action || !id || !*id || seen_before(docker, json, action, id))
-        return;
-    if (json_whole(json, "time") > docker->last_event_s)
-        docker->last_event_s = json_whole(json, "time");
-    if (strcmp(type, "network") == 0) {
-        on_network_event(docker, attributes);
-        return;
-    }
-    if (strcmp(type, "container") != 0)
-        return;
-    event.id_len = strlen(id);
-    event.scope = docker_scope(id, CMETA_TYPE_DOCKER);
-    event.time_ns = json_whole(json, "timeNano");
-    event.heard = docker->sink->stamp(docker->sink);
-    on_container_event(&event, action);
-}
-
-static void on_event(void *userdata, const char *text, size_t len)
-{
-    struct docker *docker = userdata;
-    json_auto_t *json = json_parse(text, len);
-
-    docker->sink->count(docker->sink, json_is_object(json), 0, 0, !json_is_object(json));
-    on_event_json(docker, json);
-}
-
 // --- the list ------------------------------------------------------------------------------------
-
-static void on_listed(void *userdata, const char *text, size_t len)
-{
-    struct docker *docker = userdata;
-    struct engine_sink *sink = docker->sink;
-    json_auto_t *json = json_parse(text, len);
-    CLEANUP(container_freep)
-    struct container *container =
-        docker_container_from_list(json, CMETA_TYPE_DOCKER, &docker->host->limits);
-    uint32_t state = docker_status_word(json_text(json, "State"));
-
-    if (!container) {
-        sink->count(sink, 0, 0, 0, 1);
-        docker->list_gaps++;
-        return;
-    }
-    if (!sink->knows(sink, container->id.data, container->id.len, container->scope.data)) {
-        container->has_status = state != CMETA_STATE_UNKNOWN;
-        container->status = state;
-    }
-    sink->observe(sink, docker->list_asked, container);
-    if (container->id.len)
-        docker_fetch_listed(docker->fetch, container->id.data, state);
-}
 
 static void on_list_done(void *userdata, const struct http_response *response)
 {
     struct docker *docker = userdata;
     bool too_much = response->error == -EMSGSIZE;
-    const char *error = "";
 
-    docker->list = NULL;
     if ((response->error && !too_much) || (!response->error && response->status != 200)) {
         fail_call(docker, "the list", response);
         return;
     }
-    // An element that was left out isn't gone; only a list without gaps may bury anybody.
-    docker->sink->count(docker->sink, 0, too_much, 0, (uint32_t)response->skipped);
-    if (too_much)
-        error = response->text;
-    else if (response->skipped == 0 && docker->list_gaps == 0) {
-        docker_fetch_list_end(docker->fetch);
-        docker->sink->list_complete(docker->sink, docker->list_asked);
-    }
     docker->next_list_us = clock_us(CLOCK_MONOTONIC) + RELIST_US;
-    connection_state(&docker->connection, CMETA_ENGINE_CONNECTED, error);
+    connection_state(&docker->connection, CMETA_ENGINE_CONNECTED, too_much ? response->text : "");
 }
 
 static void list_now(struct docker *docker)
 {
-    char path[64];
-    struct http_request request = {
-        .socket = docker->host->socket, .path = path, .timeout_ms = docker->host->timeout_ms};
-    int r;
+    int r = docker_list_ask(docker->list, docker->prefix);
 
-    if (docker->list)
-        return;
-    snprintf(path, sizeof(path), "%s/containers/json?all=1", docker->prefix);
-    docker->list_asked = docker->sink->stamp(docker->sink);
-    docker->list_gaps = 0;
-    docker_fetch_list_begin(docker->fetch);
-    r = http_list(docker->host->http, &request, on_listed, on_list_done, docker, &docker->list);
     if (r < 0)
         fail(docker, strerror(-r));
 }
@@ -356,11 +123,16 @@ static void on_events_open(void *userdata)
     list_now(docker);
 }
 
+static void on_event(void *userdata, const char *text, size_t len)
+{
+    docker_events_take(((struct docker *)userdata)->events, text, len);
+}
+
 static void on_events_done(void *userdata, const struct http_response *response)
 {
     struct docker *docker = userdata;
 
-    docker->events = NULL;
+    docker->stream = NULL;
     docker->sink->count(docker->sink, 0, 0, 0, (uint32_t)response->skipped);
     if (response->error == 0 && response->status == 200)
         fail(docker, "the event stream ended: the engine was stopped or restarted");
@@ -379,16 +151,12 @@ static void subscribe(struct docker *docker)
     char path[512];
     struct http_request request = {
         .socket = docker->host->socket, .path = path, .timeout_ms = docker->host->timeout_ms};
-    int64_t now_s = (int64_t)(clock_us(CLOCK_REALTIME) / 1000000u);
-    int64_t since = docker->last_event_s && docker->last_event_s <= now_s
-                        ? docker->last_event_s - AGAIN_SINCE_S
-                        : now_s - FIRST_SINCE_S;
     int r;
 
-    snprintf(path, sizeof(path), "%s/events?since=%" PRId64 "&filters=%s", docker->prefix, since,
-             filters);
+    snprintf(path, sizeof(path), "%s/events?since=%" PRId64 "&filters=%s", docker->prefix,
+             docker_events_since_s(docker->events), filters);
     r = http_stream(docker->host->http, &request, on_events_open, on_event, on_events_done, docker,
-                    &docker->events);
+                    &docker->stream);
     if (r < 0)
         fail(docker, strerror(-r));
 }
@@ -481,6 +249,8 @@ static void docker_stop(void *instance)
     struct docker *docker = instance;
 
     connection_close(&docker->connection);
+    docker_events_free(docker->events);
+    docker_list_free(docker->list);
     docker_fetch_free(docker->fetch);
     free(docker);
 }
@@ -494,7 +264,12 @@ static int docker_start(const struct engine_host *host, void **instance)
         return -ENOMEM;
     docker->host = host;
     docker->sink = host->sink;
-    r = docker_fetch_new(host, CMETA_TYPE_DOCKER, on_fetch_failed, docker, &docker->fetch);
+    r = docker_fetch_new(host, &docker_dialect, on_fetch_failed, docker, &docker->fetch);
+    if (r >= 0)
+        r = docker_list_new(host, &docker_dialect, docker->fetch, on_list_done, docker,
+                            &docker->list);
+    if (r >= 0)
+        r = docker_events_new(host, &docker_dialect, docker->fetch, &docker->events);
     if (r >= 0)
         r = connection_open(&docker->connection, host, &connection_calls, docker);
     if (r < 0) {

@@ -21,7 +21,7 @@ enum phase {
     QUEUED,    // waits for its turn
     WAITING,   // failed; waits for its time
     INSPECTED, // under way: the container's own inspect
-    NETWORKED, // under way: the container whose network it shares
+    FURTHER,   // under way: what else the dialect wants asked
     IMAGED,    // under way: its image
 };
 
@@ -47,7 +47,7 @@ struct known {
 
 struct docker_fetch {
     const struct engine_host *host;
-    enum cmeta_type type;
+    const struct docker_dialect *dialect;
     void (*failed)(void *userdata, const char *text);
     void *userdata;
     struct docker_images *images;
@@ -57,7 +57,7 @@ struct docker_fetch {
     TAILQ_HEAD(, known) queue; // QUEUED and WAITING
     unsigned under_way, lists; // inspects and what follows them; lists for one
     uint32_t generation;
-    char prefix[16];
+    char prefix[DOCKER_PREFIX_BYTES];
     bool open;
 };
 
@@ -155,7 +155,7 @@ static void forget(struct known *known)
 
 static const char *scope_of(const struct known *known)
 {
-    return docker_scope(known->id, known->fetch->type);
+    return docker_scope(known->id, known->fetch->dialect->type);
 }
 
 static void finished(struct known *known)
@@ -238,7 +238,8 @@ static void ask_image(struct known *known)
     struct http_request request = {
         .socket = fetch->host->socket, .path = path, .timeout_ms = DOCKER_FETCH_INSPECT_MS};
 
-    if (!known->reference || !known->image_id) { // podman's infra containers have none
+    if (fetch->dialect->inspect_tells_image || !known->reference || !known->image_id) {
+        observe(known, known->answer);
         known->complete = true;
         finished(known);
         return;
@@ -258,42 +259,40 @@ static void ask_image(struct known *known)
         try_later(known, "an image's ID makes no sense");
 }
 
-// --- the shared network --------------------------------------------------------------------------
+// --- what else is asked --------------------------------------------------------------------------
 
-static void on_network(void *userdata, const struct http_response *response)
+static void on_further(void *userdata, const struct http_response *response)
 {
     struct known *known = userdata;
+    const struct docker_dialect *dialect = known->fetch->dialect;
+    json_auto_t *json = NULL;
 
     known->call = NULL;
-    if (response->error == 0 && response->status == 200) {
-        json_auto_t *json = json_parse(response->body, response->body_len);
-
-        docker_container_add_addresses(known->answer, json);
+    if (response->error == 0 && response->status == 200)
+        json = json_parse(response->body, response->body_len);
+    if (json || (response->error == 0 && response->status == 404)) {
+        dialect->add_further(known->answer, json, &known->fetch->host->limits);
+    } else if (dialect->further_is_needed) {
+        try_later(known, response->error ? response->text : "what was asked further was refused");
+        return;
     }
-    ask_image(known); // without addresses, if need be
+    ask_image(known); // without it, if need be
 }
 
-static bool id_is_plain(const char *id)
-{
-    return *id && strlen(id) <= 255 &&
-           strspn(id, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_.-") ==
-               strlen(id);
-}
-
-static bool ask_network(struct known *known, const json_t *inspect)
+static bool ask_further(struct known *known, const json_t *inspect)
 {
     struct docker_fetch *fetch = known->fetch;
-    const char *other = docker_inspect_network_of(inspect);
-    char path[320];
+    char path[384];
     struct http_request request = {
         .socket = fetch->host->socket, .path = path, .timeout_ms = DOCKER_FETCH_INSPECT_MS};
+    size_t len = (size_t)snprintf(path, sizeof(path), "%s", fetch->prefix);
 
-    if (!other || !id_is_plain(other) || strcmp(other, known->id) == 0 ||
-        !(known->answer->content.known & CMETA_GROUP_BIT(CMETA_GROUP_NETWORK)))
+    if (!fetch->dialect->further_path(inspect, path + len, sizeof(path) - len))
         return false;
-    snprintf(path, sizeof(path), "%s/containers/%s/json", fetch->prefix, other);
-    known->phase = NETWORKED;
-    return http_get(fetch->host->http, &request, on_network, known, &known->call) == 0;
+    if (fetch->dialect->further_is_needed)
+        observe(known, known->answer); // all the rest, at once
+    known->phase = FURTHER;
+    return http_get(fetch->host->http, &request, on_further, known, &known->call) == 0;
 }
 
 // --- the inspect ---------------------------------------------------------------------------------
@@ -310,8 +309,8 @@ static void on_answer(struct known *known, const char *body, size_t len)
     struct docker_fetch *fetch = known->fetch;
     json_auto_t *json = json_parse(body, len);
 
-    known->answer = docker_container_from_inspect(json, fetch->type, &fetch->host->limits,
-                                                  fetch->host->with_size);
+    known->answer =
+        fetch->dialect->from_inspect(json, &fetch->host->limits, fetch->host->with_size);
     if (!known->answer) {
         try_later(known, "a container's inspect is no JSON object with an Id");
         return;
@@ -319,7 +318,7 @@ static void on_answer(struct known *known, const char *body, size_t len)
     known->state = CMETA_STATUS_STATE(known->answer->status);
     known->reference = copy_member(json_object_get(json, "Config"), "Image");
     known->image_id = copy_member(json, "Image");
-    if (!ask_network(known, json))
+    if (!ask_further(known, json))
         ask_image(known);
 }
 
@@ -416,7 +415,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 
 void docker_fetch_inspect(struct docker_fetch *fetch, const char *id)
 {
-    struct known *known = id_is_plain(id) ? find_or_add(fetch, id) : NULL;
+    struct known *known = docker_id_is_plain(id) ? find_or_add(fetch, id) : NULL;
 
     if (!known)
         return;
@@ -439,8 +438,7 @@ static void on_listed_one(void *userdata, const char *text, size_t len)
     struct engine_sink *sink = fetch->host->sink;
     json_auto_t *json = json_parse(text, len);
     CLEANUP(container_freep)
-    struct container *container =
-        docker_container_from_list(json, fetch->type, &fetch->host->limits);
+    struct container *container = fetch->dialect->from_list(json, &fetch->host->limits);
 
     if (container)
         sink->observe(sink, known->list_asked, container);
@@ -457,12 +455,14 @@ static void on_list_one_done(void *userdata, const struct http_response *respons
 
 void docker_fetch_list_one(struct docker_fetch *fetch, const char *id)
 {
-    struct known *known = id_is_plain(id) ? find_or_add(fetch, id) : NULL;
+    struct known *known = docker_id_is_plain(id) ? find_or_add(fetch, id) : NULL;
     struct engine_sink *sink = fetch->host->sink;
     char path[384];
     struct http_request request = {
         .socket = fetch->host->socket, .path = path, .timeout_ms = DOCKER_FETCH_INSPECT_MS};
 
+    if (!fetch->dialect->list_is_lock_free)
+        return;
     // A burst needs no list for each: the inspects follow anyway.
     if (!known || known->list_call || !fetch->open || fetch->lists >= DOCKER_FETCH_PARALLEL)
         return;
@@ -503,7 +503,7 @@ void docker_fetch_list_begin(struct docker_fetch *fetch)
 
 void docker_fetch_listed(struct docker_fetch *fetch, const char *id, uint32_t state)
 {
-    struct known *known = id_is_plain(id) ? find_or_add(fetch, id) : NULL;
+    struct known *known = docker_id_is_plain(id) ? find_or_add(fetch, id) : NULL;
 
     if (!known)
         return;
@@ -524,7 +524,12 @@ void docker_fetch_list_end(struct docker_fetch *fetch)
 
 // --- life ----------------------------------------------------------------------------------------
 
-int docker_fetch_new(const struct engine_host *host, enum cmeta_type type,
+bool docker_fetch_is_empty(const struct docker_fetch *fetch)
+{
+    return LIST_EMPTY(&fetch->all);
+}
+
+int docker_fetch_new(const struct engine_host *host, const struct docker_dialect *dialect,
                      void (*failed)(void *userdata, const char *text), void *userdata,
                      struct docker_fetch **out)
 {
@@ -533,8 +538,8 @@ int docker_fetch_new(const struct engine_host *host, enum cmeta_type type,
 
     if (!fetch)
         return -ENOMEM;
-    *fetch =
-        (struct docker_fetch){.host = host, .type = type, .failed = failed, .userdata = userdata};
+    *fetch = (struct docker_fetch){
+        .host = host, .dialect = dialect, .failed = failed, .userdata = userdata};
     LIST_INIT(&fetch->all);
     TAILQ_INIT(&fetch->queue);
     fetch->images = docker_images_new();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fetches what Docker knows of single containers: which ones there are, which of them are to be
-// asked for, a few questions at a time, again with back-off when one fails; images are remembered.
+// Fetches what an engine in Docker's form knows of single containers: which ones there are, which
+// of them are to be asked for, a few questions at a time, again with back-off when one fails;
+// images are remembered.
 //
 // Inspect waits for a lock that a start holds, so it has a limit and is asked again; the list,
 // asked for one ID, doesn't wait. What comes of it goes to the sink. Belongs to one Docker
@@ -8,19 +9,21 @@
 #ifndef DOCKER_FETCH_H
 #define DOCKER_FETCH_H
 
+#include "docker_dialect.h"
 #include "engine.h"
 
 struct docker_fetch;
 
 #define DOCKER_FETCH_PARALLEL   6u    // inspects under way at once
 #define DOCKER_FETCH_INSPECT_MS 1500u // limit of one
+#define DOCKER_PREFIX_BYTES     32u   // "/v1.41", "/v4.0.0/libpod"
 #define DOCKER_FETCH_ATTEMPTS   6u    // then the next list brings it up again
 
 /**
  * docker_fetch_new() - Return: 0 or -errno.
  * @failed: a call failed: what a person should see of it; lives during the call
  */
-int docker_fetch_new(const struct engine_host *host, enum cmeta_type type,
+int docker_fetch_new(const struct engine_host *host, const struct docker_dialect *dialect,
                      void (*failed)(void *userdata, const char *text), void *userdata,
                      struct docker_fetch **fetch);
 struct docker_fetch *docker_fetch_free(struct docker_fetch *fetch); // returns NULL
@@ -36,7 +39,7 @@ void docker_fetch_close(struct docker_fetch *fetch);
  */
 void docker_fetch_inspect(struct docker_fetch *fetch, const char *id);
 
-// Ask the lock-free list for one container.
+// Ask the list for one container, if the engine's list is free of locks.
 void docker_fetch_list_one(struct docker_fetch *fetch, const char *id);
 
 // It is gone: nothing more is asked about it.
@@ -51,6 +54,9 @@ void docker_fetch_listed(struct docker_fetch *fetch, const char *id, uint32_t st
 // Before a list, and after a complete one: those it didn't name are forgotten.
 void docker_fetch_list_begin(struct docker_fetch *fetch);
 void docker_fetch_list_end(struct docker_fetch *fetch);
+
+// Whether no container is known, nor asked for.
+bool docker_fetch_is_empty(const struct docker_fetch *fetch);
 
 // An event told a container's state.
 void docker_fetch_state(struct docker_fetch *fetch, const char *id, uint32_t state);

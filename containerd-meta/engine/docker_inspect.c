@@ -26,10 +26,18 @@ uint32_t docker_status_word(const char *state)
     static const struct {
         const char *name;
         enum cmeta_state state;
-    } states[] = {{"created", CMETA_STATE_CREATED}, {"running", CMETA_STATE_RUNNING},
-                  {"paused", CMETA_STATE_PAUSED},   {"restarting", CMETA_STATE_RESTARTING},
-                  {"removing", CMETA_STATE_DEAD},   {"exited", CMETA_STATE_EXITED},
-                  {"dead", CMETA_STATE_DEAD}};
+    } states[] = {{"created", CMETA_STATE_CREATED},
+                  {"running", CMETA_STATE_RUNNING},
+                  {"paused", CMETA_STATE_PAUSED},
+                  {"restarting", CMETA_STATE_RESTARTING},
+                  {"removing", CMETA_STATE_DEAD},
+                  {"exited", CMETA_STATE_EXITED},
+                  {"dead", CMETA_STATE_DEAD},
+                  // podman's
+                  {"configured", CMETA_STATE_CREATED},
+                  {"initialized", CMETA_STATE_CREATED},
+                  {"stopping", CMETA_STATE_RUNNING},
+                  {"stopped", CMETA_STATE_EXITED}};
 
     for (size_t i = 0; state && i < ARRAY_LEN(states); i++)
         if (strcmp(states[i].name, state) == 0)
@@ -409,10 +417,13 @@ static void set_network(struct container *container, const json_t *inspect)
 static void set_state(struct container *container, const json_t *state)
 {
     uint32_t word = docker_status_word(json_text(state, "Status"));
+    const json_t *health = json_object_get(state, "Health");
 
     if (!json_is_object(state))
         return;
-    word |= docker_health_word(json_text(json_object_get(state, "Health"), "Status"));
+    if (!health)
+        health = json_object_get(state, "Healthcheck"); // podman 3
+    word |= docker_health_word(json_text(health, "Status"));
     if ((word & 0xffu) == CMETA_STATE_EXITED || (word & 0xffu) == CMETA_STATE_DEAD)
         word |= ((uint32_t)json_whole(state, "ExitCode") & 0xffu) << 16 | CMETA_STATUS_HAS_EXIT;
     container->has_status = true;
@@ -438,16 +449,31 @@ static struct container *new_container(const char *id, enum cmeta_type type)
     return container;
 }
 
+bool docker_id_is_plain(const char *id)
+{
+    return *id && strlen(id) <= 255 &&
+           strspn(id, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_.-") ==
+               strlen(id);
+}
+
 const char *docker_scope(const char *id, enum cmeta_type type)
 {
     return cmeta_id_is_hex64(id, strlen(id)) ? "" : cmeta_type_name((uint16_t)type);
 }
 
+static bool is_one_of(const char *text, const char *const *list)
+{
+    while (*list && strcmp(*list, text) != 0)
+        list++;
+    return *list;
+}
+
 struct container *docker_container_from_event(const char *id, const json_t *attributes,
-                                              int64_t created_ns, enum cmeta_type type,
+                                              int64_t created_ns,
+                                              const struct docker_dialect *dialect,
                                               const struct container_limits *limits)
 {
-    struct container *container = new_container(id, type);
+    struct container *container = new_container(id, dialect->type);
     const char *key;
     json_t *value;
 
@@ -460,11 +486,23 @@ struct container *docker_container_from_event(const char *id, const json_t *attr
     container_know(container, CMETA_GROUP_IDENTITY);
     set_reference(container, json_text(attributes, "image"), NULL);
     json_object_foreach ((json_t *)attributes, key, value)
-        if (json_is_string(value) && strcmp(key, "name") != 0 && strcmp(key, "image") != 0)
+        if (json_is_string(value) && !is_one_of(key, dialect->event_attributes))
             container_add_label(container, limits, key, strlen(key), json_string_value(value),
                                 json_string_length(value));
     set_pod(container, attributes, json_text(attributes, "name"));
     return container_failed(container) ? container_free(container) : container;
+}
+
+// Seconds, or a time as RFC 3339 has it (podman).
+static void set_list_time(struct container *container, const json_t *element)
+{
+    int64_t *created_ns = &container->content.created_ns;
+
+    if (json_is_string(json_object_get(element, "Created")))
+        *created_ns = json_time_ns(element, "Created");
+    else if (__builtin_mul_overflow(json_whole(element, "Created"), INT64_C(1000000000),
+                                    created_ns))
+        *created_ns = 0;
 }
 
 struct container *docker_container_from_list(const json_t *element, enum cmeta_type type,
@@ -479,9 +517,7 @@ struct container *docker_container_from_list(const json_t *element, enum cmeta_t
     container = new_container(id, type);
     if (!container)
         return NULL;
-    if (__builtin_mul_overflow(json_whole(element, "Created"), INT64_C(1000000000),
-                               &container->content.created_ns))
-        container->content.created_ns = 0;
+    set_list_time(container, element);
     container_set(container, CMETA_STRING_NAME, name);
     set_reference(container, json_text(element, "Image"), json_text(element, "ImageID"));
     if (json_is_object(labels)) {
@@ -529,3 +565,47 @@ struct container *docker_container_from_inspect(const json_t *inspect, enum cmet
     }
     return container_failed(container) ? container_free(container) : container;
 }
+
+// --- Docker's dialect ----------------------------------------------------------------------------
+
+static struct container *from_list(const json_t *element, const struct container_limits *limits)
+{
+    return docker_container_from_list(element, CMETA_TYPE_DOCKER, limits);
+}
+
+static struct container *from_inspect(const json_t *inspect, const struct container_limits *limits,
+                                      bool with_size)
+{
+    return docker_container_from_inspect(inspect, CMETA_TYPE_DOCKER, limits, with_size);
+}
+
+// The container whose network this one shares has its addresses.
+static bool network_path(const json_t *inspect, char *path, size_t size)
+{
+    const char *other = docker_inspect_network_of(inspect), *id = json_text(inspect, "Id");
+
+    if (!other || !docker_id_is_plain(other) || (id && strcmp(other, id) == 0) ||
+        docker_status_word(json_text(json_object_get(inspect, "State"), "Status")) ==
+            CMETA_STATE_CREATED ||
+        !json_is_object(json_object_get(inspect, "NetworkSettings")))
+        return false;
+    snprintf(path, size, "/containers/%s/json", other);
+    return true;
+}
+
+static void add_addresses(struct container *container, const json_t *answer,
+                          const struct container_limits *limits)
+{
+    (void)limits;
+    docker_container_add_addresses(container, answer);
+}
+
+static const char *const event_attributes[] = {"name", "image", NULL};
+
+const struct docker_dialect docker_dialect = {.type = CMETA_TYPE_DOCKER,
+                                              .event_attributes = event_attributes,
+                                              .list_is_lock_free = true,
+                                              .from_list = from_list,
+                                              .from_inspect = from_inspect,
+                                              .further_path = network_path,
+                                              .add_further = add_addresses};

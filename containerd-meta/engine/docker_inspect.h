@@ -7,6 +7,7 @@
 #define DOCKER_INSPECT_H
 
 #include "containerd-meta/container.h"
+#include "docker_dialect.h"
 
 #include <jansson.h>
 
@@ -29,6 +30,9 @@ uint32_t docker_status_word(const char *state);
 // The same for health: "healthy", "unhealthy", "starting".
 uint32_t docker_health_word(const char *health);
 
+// Whether an ID or name may stand in a path as it is.
+bool docker_id_is_plain(const char *id);
+
 // The scope of a container's ID: "" if it is unique by itself.
 const char *docker_scope(const char *id, enum cmeta_type type);
 
@@ -41,7 +45,8 @@ const char *docker_scope(const char *id, enum cmeta_type type);
  * Return: the container, NULL if out of memory.
  */
 struct container *docker_container_from_event(const char *id, const json_t *attributes,
-                                              int64_t created_ns, enum cmeta_type type,
+                                              int64_t created_ns,
+                                              const struct docker_dialect *dialect,
                                               const struct container_limits *limits);
 
 /**
