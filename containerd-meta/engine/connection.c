@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define PATIENT_FAILURES 5u // then patience_us counts
+
 // A transport names the socket first; here everything that is said names it already.
 static const char *without_socket(const struct connection *connection, const char *text)
 {
@@ -56,7 +58,8 @@ void connection_restart(struct connection *connection)
     connection->calls->connect(connection->userdata);
 }
 
-void connection_fail(struct connection *connection, const char *text)
+// Says so, and hangs up last of all: the text may live in what is hung up.
+static void give_up(struct connection *connection, const char *text)
 {
     const struct engine_host *host = connection->host;
 
@@ -65,8 +68,28 @@ void connection_fail(struct connection *connection, const char *text)
         log_message(LOG_WARNING, host->name, host->socket, "%s", without_socket(connection, text));
     connection->said = true;
     connection_state(connection, CMETA_ENGINE_FAILED, text);
-    hang_up(connection); // last of all: the text may live in what is hung up
-    set_timer(connection->retry, backoff_next(&connection->backoff));
+    hang_up(connection);
+}
+
+void connection_fail(struct connection *connection, const char *text)
+{
+    uint64_t wait_us = backoff_next(&connection->backoff);
+
+    give_up(connection, text);
+    if (connection->backoff.failures > PATIENT_FAILURES && connection->patience_us > wait_us)
+        wait_us = connection->patience_us;
+    set_timer(connection->retry, wait_us);
+}
+
+void connection_refuse(struct connection *connection, const char *text)
+{
+    give_up(connection, text);
+}
+
+void connection_rest(struct connection *connection)
+{
+    hang_up(connection);
+    connection_state(connection, CMETA_ENGINE_CONNECTED, "");
 }
 
 void connection_note(struct connection *connection, const char *text)

@@ -30,6 +30,8 @@ struct connection {
     struct socket_watch *watch;
     sd_event_source *retry, *upkeep;
     struct backoff backoff;
+    // Where a try has its cost (it starts a service): the pause after some that failed; 0: none.
+    uint64_t patience_us;
     enum cmeta_engine_state state;
     bool said;        // that it failed; not again before it has lived for a while
     char version[40]; // for the row; the engine fills it in
@@ -54,6 +56,15 @@ void connection_state(struct connection *connection, enum cmeta_engine_state sta
  * @text: for the row and, once, the log; the socket it may begin with is left out
  */
 void connection_fail(struct connection *connection, const char *text);
+
+/**
+ * connection_refuse() - what answers isn't what is meant: hang up, say so, and try again only when
+ * there is another socket
+ */
+void connection_refuse(struct connection *connection, const char *text);
+
+// All is well, and nothing is to be done until connection_restart(): hang up, stay connected.
+void connection_rest(struct connection *connection);
 
 // Hang up and connect again at once, as another try than the one that is under way.
 void connection_restart(struct connection *connection);

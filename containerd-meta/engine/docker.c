@@ -186,7 +186,9 @@ static void on_first_ping(void *userdata, const struct http_response *response)
     if (response->error || response->status != 200) {
         fail_call(docker, "the ping", response);
     } else if (*response->libpod_version) {
-        fail(docker, "podman answers here: name the socket under engines.podman, not docker");
+        // docker.sock may well be a link to it, which podman's own row drives already.
+        connection_refuse(&docker->connection,
+                          "podman answers here: its sockets belong under engines.podman");
     } else {
         set_version(docker, response);
         subscribe(docker);

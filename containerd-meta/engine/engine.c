@@ -3,18 +3,19 @@
 
 #include <string.h>
 
-extern const struct engine_class docker_engine, containerd_engine, cri_engine, incus_engine,
-    edera_engine;
+extern const struct engine_class docker_engine, podman_engine, containerd_engine, cri_engine,
+    incus_engine, edera_engine;
 
 // To add an engine: its file, its declaration above, its line here; and its name goes from the list
 // below.
 const struct engine_class *const engine_classes[] = {
-    &docker_engine, &containerd_engine, &cri_engine, &incus_engine, &edera_engine, NULL,
+    &docker_engine, &podman_engine, &containerd_engine, &cri_engine, &incus_engine,
+    &edera_engine,  NULL,
 };
 
 // Names that configurations may bear and that nothing drives yet.
 const char *const engine_names_planned[] = {
-    "podman", "lxc", "libvirt_lxc", "bpm", "nspawn", "ecs", NULL,
+    "lxc", "libvirt_lxc", "bpm", "nspawn", "ecs", NULL,
 };
 
 const struct engine_class *engine_class_find(const char *name)

@@ -354,7 +354,8 @@ int pod_apply(const struct pod *pod, struct container *container)
     if (r < 0)
         return r;
     container->content.flags |= pod->host_flags | (content.flags & CMETA_FLAG_LABELS_DROPPED);
-    fold_labels(container, &content);
+    if (!pod->spares_labels)
+        fold_labels(container, &content);
     fold_pod(container, &content);
     fold_network(container, &content);
     return container_failed(container) ? -ENOMEM : 0;

@@ -30,7 +30,8 @@ struct pod {
     bool has_state;
     bool is_ready; // valid with has_state
     bool has_metadata;
-    uint32_t pid; // of the sandbox's process, 0 unknown
+    bool spares_labels; // not Kubernetes': its containers get no labels that name it
+    uint32_t pid;       // of the sandbox's process, 0 unknown
     uint32_t labels_dropped;
     // Sealed: the sandbox's own content as an encoded record.
     void *record;

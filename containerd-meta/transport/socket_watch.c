@@ -38,8 +38,10 @@ struct way {
 
 struct identity {
     uint64_t device, inode;
-    int64_t born_s; // 0 where the file system doesn't say; then inodes aren't reused soon (tmpfs)
-    uint32_t born_ns;
+    // A socket's birth; 0 where the file system doesn't say: then inodes aren't reused soon
+    // (tmpfs). A folder's last change.
+    int64_t time_s;
+    uint32_t time_ns;
 };
 
 struct socket_watch {
@@ -47,7 +49,9 @@ struct socket_watch {
     struct socket_watch *next, **link;
     char *path;
     struct way way;
-    bool dirty; // to be looked at
+    bool folder;  // what is watched is a folder, with its entries; else a socket
+    bool dirty;   // to be looked at
+    bool stirred; // an entry came or went
     bool degraded, told, present, removed;
     struct identity identity;
     void (*on_change)(void *userdata, bool present, uint64_t inode);
@@ -229,9 +233,29 @@ static bool walk_watch(struct walk *walk)
     return true;
 }
 
+// Any name in the folder it stands at.
+static bool walk_watch_entries(struct walk *walk)
+{
+    walk->name[0] = '\0';
+    return walk_watch(walk);
+}
+
+static void identify(const struct statx *st, bool folder, struct identity *identity)
+{
+    *identity = (struct identity){.device = (uint64_t)st->stx_dev_major << 32 | st->stx_dev_minor,
+                                  .inode = st->stx_ino};
+    if (folder) {
+        identity->time_s = st->stx_mtime.tv_sec;
+        identity->time_ns = st->stx_mtime.tv_nsec;
+    } else if (st->stx_mask & STATX_BTIME) {
+        identity->time_s = st->stx_btime.tv_sec;
+        identity->time_ns = st->stx_btime.tv_nsec;
+    }
+}
+
 // Where the path leads now, every folder on the way watched before it is looked into: what changes
 // meanwhile is seen by the one or the other. Return: whether a socket is there.
-static bool walk_all(struct walk *walk, struct identity *identity)
+static bool walk_all(struct walk *walk, bool folder, struct identity *identity)
 {
     struct statx st = {0};
 
@@ -244,42 +268,37 @@ static bool walk_all(struct walk *walk, struct identity *identity)
         }
         if (!walk_watch(walk) || !walk_down(walk) ||
             statx(AT_FDCWD, walk->here, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT,
-                  STATX_TYPE | STATX_INO | STATX_BTIME, &st) < 0)
+                  STATX_TYPE | STATX_INO | STATX_BTIME | STATX_MTIME, &st) < 0)
             return false;
         if (S_ISLNK(st.stx_mode) && !walk_link(walk))
             return false;
     }
-    if (!S_ISSOCK(st.stx_mode))
+    if (folder ? !S_ISDIR(st.stx_mode) || !walk_watch_entries(walk) : !S_ISSOCK(st.stx_mode))
         return false;
-    *identity = (struct identity){.device = (uint64_t)st.stx_dev_major << 32 | st.stx_dev_minor,
-                                  .inode = st.stx_ino};
-    if (st.stx_mask & STATX_BTIME) {
-        identity->born_s = st.stx_btime.tv_sec;
-        identity->born_ns = st.stx_btime.tv_nsec;
-    }
+    identify(&st, folder, identity);
     return true;
 }
 
 static bool same(const struct identity *a, const struct identity *b)
 {
-    return a->device == b->device && a->inode == b->inode && a->born_s == b->born_s &&
-           a->born_ns == b->born_ns;
+    return a->device == b->device && a->inode == b->inode && a->time_s == b->time_s &&
+           a->time_ns == b->time_ns;
 }
 
 static void look(struct socket_watch *watch)
 {
     struct walk walk = {.watcher = watch->watcher};
     struct identity identity = {0};
-    bool present;
+    bool present, stirred = watch->stirred;
 
-    watch->dirty = false;
+    watch->dirty = watch->stirred = false;
     snprintf(walk.left, sizeof(walk.left), "%s", watch->path);
-    present = walk_all(&walk, &identity);
+    present = walk_all(&walk, watch->folder, &identity);
     // Only now the old ones: folders on both ways stay watched without a gap.
     way_release(watch->watcher, &watch->way);
     watch->way = walk.way;
     watch->degraded = walk.degraded;
-    if (watch->told && present == watch->present && same(&identity, &watch->identity))
+    if (watch->told && present == watch->present && !stirred && same(&identity, &watch->identity))
         return;
     watch->told = true;
     watch->present = present;
@@ -337,10 +356,15 @@ static void mark_dirty(struct socket_watcher *watcher, const struct folder *fold
                        const char *name)
 {
     for (struct socket_watch *watch = watcher->watches; watch; watch = watch->next)
-        for (size_t i = 0; i < watch->way.count; i++)
-            if (watch->way.steps[i].folder == folder &&
-                (!name || strcmp(name, watch->way.steps[i].name) == 0))
-                watch->dirty = true;
+        for (size_t i = 0; i < watch->way.count; i++) {
+            const struct step *step = &watch->way.steps[i];
+            bool any = !*step->name;
+
+            if (step->folder != folder || (name && !any && strcmp(name, step->name) != 0))
+                continue;
+            watch->dirty = true;
+            watch->stirred |= any;
+        }
 }
 
 static void handle(struct socket_watcher *watcher, const struct inotify_event *event)
@@ -514,7 +538,7 @@ struct socket_watcher *socket_watcher_free(struct socket_watcher *watcher)
     return NULL;
 }
 
-int socket_watch_add(struct socket_watcher *watcher, const char *path,
+static int add_watch(struct socket_watcher *watcher, const char *path, bool folder,
                      void (*on_change)(void *userdata, bool present, uint64_t inode),
                      void *userdata, struct socket_watch **out)
 {
@@ -535,6 +559,7 @@ int socket_watch_add(struct socket_watcher *watcher, const char *path,
         return -ENOMEM;
     }
     watch->watcher = watcher;
+    watch->folder = folder;
     watch->dirty = true;
     watch->on_change = on_change;
     watch->userdata = userdata;
@@ -545,6 +570,20 @@ int socket_watch_add(struct socket_watcher *watcher, const char *path,
     watcher->watches = watch;
     *out = watch;
     return 0;
+}
+
+int socket_watch_add(struct socket_watcher *watcher, const char *path,
+                     void (*on_change)(void *userdata, bool present, uint64_t inode),
+                     void *userdata, struct socket_watch **out)
+{
+    return add_watch(watcher, path, false, on_change, userdata, out);
+}
+
+int socket_watch_add_folder(struct socket_watcher *watcher, const char *path,
+                            void (*on_change)(void *userdata, bool present, uint64_t inode),
+                            void *userdata, struct socket_watch **out)
+{
+    return add_watch(watcher, path, true, on_change, userdata, out);
 }
 
 struct socket_watch *socket_watch_remove(struct socket_watch *watch)
