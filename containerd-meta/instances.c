@@ -4,6 +4,7 @@
 #include "cleanup.h"
 #include "clock.h"
 #include "engine/engine.h"
+#include "found_sockets.h"
 #include "heap_trim.h"
 #include "log.h"
 
@@ -24,8 +25,9 @@ struct instance {
     void *engine; // of the class; NULL: not started
     struct engine_host host;
     struct cmeta_engine_row text;
-    bool wanted; // by the plan
-    bool named;  // by the configuration; else it is a default
+    bool wanted;   // by the plan
+    bool named;    // by the configuration; else it is a default
+    bool confined; // a user's own engine
     bool changed, dirty;
     struct log_limit lost;
 };
@@ -33,12 +35,14 @@ struct instance {
 struct instances {
     struct instances_use use;
     struct heap_trim *trim;
+    struct found_sockets *found;
     struct instance *rows[STORE_ROWS];
     struct container_limits limits;
     bool with_size;
     unsigned timeout_ms;
     char *host_root;  // as configured
     bool adding;      // the pass of a plan
+    bool finding;     // what is wanted was found by a pattern
     unsigned missing; // counted by its first pass
 };
 
@@ -246,6 +250,16 @@ static struct instance *find(struct instances *instances, const char *name, cons
     return NULL;
 }
 
+// Whether a place belongs to a user, whoever named it.
+static bool is_users_own(const struct instances *instances, const char *place)
+{
+    static const char folder[] = "/run/user/";
+    const char *root = strcmp(instances->host_root, "/") == 0 ? "" : instances->host_root;
+
+    return strncmp(place, root, strlen(root)) == 0 &&
+           strncmp(place + strlen(root), folder, sizeof(folder) - 1) == 0;
+}
+
 static struct instance *add(struct instances *instances, const char *name,
                             const struct engine_class *class, const char *socket)
 {
@@ -275,8 +289,11 @@ static struct instance *add(struct instances *instances, const char *name,
     instance->text.state = CMETA_ENGINE_WAITING;
     instance->dirty = true;
     instances->rows[row] = instance;
-    if (class)
-        store_set_precedence(instances->use.store, row, class->precedence);
+    if (!class)
+        return instance;
+    instance->confined = instances->finding || is_users_own(instances, socket);
+    store_set_precedence(instances->use.store, row,
+                         class->precedence - (instance->confined ? STORE_CONFINED : 0));
     return instance;
 }
 
@@ -403,6 +420,66 @@ static int want_elsewhere(struct instances *instances, const char *name, const c
     return want(instances, name, NULL, path, CMETA_ENGINE_DISABLED, why);
 }
 
+// --- patterns ------------------------------------------------------------------------------------
+
+static void note_pattern(void *userdata, const char *name, const char *pattern, unsigned count,
+                         bool more)
+{
+    struct instance *row = find(userdata, name, pattern);
+
+    if (!row)
+        return;
+    row->text.state = count ? CMETA_ENGINE_CONNECTED : CMETA_ENGINE_WAITING;
+    snprintf(row->text.version, sizeof(row->text.version), count == 1 ? "%u socket" : "%u sockets",
+             count);
+    snprintf(row->text.last_error, sizeof(row->text.last_error), "%s",
+             more ? "more sockets match; they are left alone" : "");
+    row->dirty = true;
+}
+
+struct planned_pattern {
+    struct instances *instances;
+    const char *name;
+    const struct engine_class *class;
+    bool known; // those that have a row, or the others
+    unsigned count;
+    int r;
+};
+
+static void want_found(void *userdata, const char *path)
+{
+    struct planned_pattern *planned = userdata;
+    struct instances *instances = planned->instances;
+    const struct instance *instance = find(instances, planned->name, path);
+    bool known = instance && instance->class == planned->class;
+
+    if (known != planned->known || planned->count == FOUND_SOCKETS_MAX || planned->r < 0)
+        return;
+    planned->count++;
+    planned->r = want(instances, planned->name, planned->class, path, CMETA_ENGINE_WAITING, "");
+    if (instances->adding && planned->r == 0)
+        found_sockets_own(instances->found, path);
+}
+
+// A row for the pattern, one for each socket that matches now; those of earlier plans go before new
+// ones.
+static int plan_pattern(struct instances *instances, const char *name,
+                        const struct engine_class *class, const char *pattern)
+{
+    struct planned_pattern planned = {instances, name, class, true, 0, 0};
+
+    planned.r = want(instances, name, NULL, pattern, CMETA_ENGINE_WAITING, "");
+    if (planned.r == 0 && instances->adding)
+        planned.r = found_sockets_watch(instances->found, name, class, pattern);
+    instances->finding = true;
+    for (int pass = 0; pass < 2 && planned.r == 0; pass++) {
+        planned.known = pass == 0;
+        pattern_scan(pattern, want_found, &planned);
+    }
+    instances->finding = false;
+    return planned.r;
+}
+
 static int plan_places(struct instances *instances, const struct config *config,
                        const struct config_engine *engine, const struct engine_class *class)
 {
@@ -413,6 +490,10 @@ static int plan_places(struct instances *instances, const struct config *config,
 
     for (size_t i = 0; (socket = place_of(engine, class, i)) && r == 0; i++) {
         canonical(config->host_root, socket, path);
+        if (class->place == ENGINE_SOCKET && pattern_is(path)) {
+            r = plan_pattern(instances, engine->name, class, path);
+            continue;
+        }
         driver = driver_of(config, engine, class, path);
         if (driver) {
             if (engine->has_places)
@@ -508,6 +589,7 @@ int instances_plan(struct instances *instances, const struct config *config)
             discard(instances, instance);
         }
     }
+    found_sockets_clear(instances->found);
     return plan_engines(instances, config, true);
 }
 
@@ -525,7 +607,8 @@ static void start(struct instances *instances, struct instance *instance)
                                           .timeout_ms = instances->timeout_ms,
                                           .socket = instance->socket,
                                           .host_root = instances->host_root,
-                                          .name = instance->name};
+                                          .name = instance->name,
+                                          .confined = instance->confined};
     sink_state(&instance->sink, CMETA_ENGINE_WAITING, 0, "", "");
     r = instance->class->start(&instance->host, &instance->engine);
     if (r == 0)
@@ -548,6 +631,31 @@ void instances_apply(struct instances *instances)
         if (!instance->engine)
             start(instances, instance);
     }
+}
+
+static int add_found(void *userdata, const char *name, const struct engine_class *class,
+                     const char *path)
+{
+    struct instances *instances = userdata;
+    struct instance *instance = find(instances, name, path);
+
+    if (instance)
+        return 0;
+    instances->finding = true;
+    instance = add(instances, name, class, path);
+    instances->finding = false;
+    if (!instance)
+        return -ENOMEM;
+    start(instances, instance);
+    return 0;
+}
+
+static void drop_found(void *userdata, const char *name, const char *path)
+{
+    struct instance *instance = find(userdata, name, path);
+
+    if (instance && !instance->named)
+        discard(userdata, instance);
 }
 
 // --- upkeep --------------------------------------------------------------------------------------
@@ -591,6 +699,9 @@ void instances_describe(const struct instances *instances, char *text, size_t si
     }
 }
 
+static const struct found_sockets_calls found_calls = {
+    .add = add_found, .drop = drop_found, .note = note_pattern};
+
 struct instances *instances_new(const struct instances_use *use)
 {
     struct instances *instances = calloc(1, sizeof(*instances));
@@ -598,7 +709,8 @@ struct instances *instances_new(const struct instances_use *use)
     if (!instances)
         return NULL;
     instances->use = *use;
-    if (heap_trim_new(use->event, &instances->trim) < 0)
+    if (heap_trim_new(use->event, &instances->trim) < 0 ||
+        found_sockets_new(use->event, use->sockets, &found_calls, instances, &instances->found) < 0)
         return instances_free(instances);
     return instances;
 }
@@ -615,6 +727,7 @@ struct instances *instances_free(struct instances *instances)
         free(instance);
     }
     if (instances) {
+        found_sockets_free(instances->found);
         heap_trim_free(instances->trim);
         free(instances->host_root);
     }

@@ -29,6 +29,7 @@ struct item {
     struct view *views;     // by worth
     unsigned owner;         // of the restored view
     bool removed;
+    bool barred;     // ended by a source that isn't confined: no confined one revives it
     bool refused;    // could not be published
     bool incomplete; // lacks a group that rules read
     uint64_t first_seen_ns, published_ns;
@@ -45,6 +46,7 @@ struct store {
     TAILQ_HEAD(, item) dead; // removed ones, the oldest first
     uint32_t count, live, incomplete, refused;
     uint32_t claims[STORE_ROWS];
+    uint64_t bytes[STORE_ROWS]; // of the views' records
     int precedence[STORE_ROWS];
     uint64_t clock; // moments
     uint64_t retry_at_ns;
@@ -111,6 +113,23 @@ static struct item *add(struct store *store, const struct cmeta_name *name)
     return item;
 }
 
+// What a view counts for, while it has a record.
+static void account(struct store *store, const struct view *view)
+{
+    if (!view->record || view->row >= STORE_ROWS)
+        return;
+    store->claims[view->row]++;
+    store->bytes[view->row] += view->size;
+}
+
+static void discount(struct store *store, const struct view *view)
+{
+    if (!view->record || view->row >= STORE_ROWS)
+        return;
+    store->claims[view->row]--;
+    store->bytes[view->row] -= view->size;
+}
+
 static void drop(struct store *store, struct item *item)
 {
     tdelete(&item->name, &store->tree, compare_names);
@@ -120,8 +139,7 @@ static void drop(struct store *store, struct item *item)
     while (item->views) {
         struct view *next = item->views->next;
 
-        if (item->views->record && item->views->row < STORE_ROWS)
-            store->claims[item->views->row]--;
+        discount(store, item->views);
         view_free(item->views);
         item->views = next;
     }
@@ -189,15 +207,13 @@ static void remove_view(struct store *store, struct item *item, struct view *vie
     while (*place != view)
         place = &(*place)->next;
     *place = view->next;
-    if (view->record && view->row < STORE_ROWS)
-        store->claims[view->row]--;
+    discount(store, view);
     view_free(view);
 }
 
 static void silence(struct store *store, struct view *view, uint64_t asked)
 {
-    if (view->record && view->row < STORE_ROWS)
-        store->claims[view->row]--;
+    discount(store, view);
     view_gone(view, asked);
 }
 
@@ -207,6 +223,44 @@ static bool claimed(const struct item *item)
         if (view->record)
             return true;
     return false;
+}
+
+// --- confined sources ----------------------------------------------------------------------------
+
+static bool is_confined(const struct store *store, unsigned row)
+{
+    return store->precedence[row] < 0;
+}
+
+static bool is_from_confined(const struct store *store, const struct item *item,
+                             const struct view *view)
+{
+    return is_confined(store, view->row == VIEW_RESTORED ? item->owner : view->row);
+}
+
+// Whether a source that isn't confined claims it, or did before this daemon.
+static bool is_trusted(const struct store *store, const struct item *item)
+{
+    for (const struct view *view = item->views; view; view = view->next)
+        if (view->record && !is_from_confined(store, item, view))
+            return true;
+    return false;
+}
+
+static bool is_ever_trusted(const struct store *store, const struct item *item)
+{
+    for (const struct view *view = item->views; view; view = view->next)
+        if (!is_from_confined(store, item, view))
+            return true;
+    return false;
+}
+
+// Whether a confined source has said enough.
+static bool is_sated(const struct store *store, unsigned row, const struct view *view)
+{
+    return is_confined(store, row) &&
+           (store->bytes[row] >= STORE_CONFINED_BYTES ||
+            ((!view || !view->record) && store->claims[row] >= STORE_CONFINED_MAX));
 }
 
 // --- the merge -----------------------------------------------------------------------------------
@@ -261,8 +315,10 @@ static void merge_status(struct merge *merge, const struct item *item)
         merge->live.word |= CMETA_STATUS_UNCONFIRMED;
 }
 
-static int merge_views(struct merge *merge, const struct item *item)
+static int merge_views(const struct store *store, struct merge *merge, const struct item *item)
 {
+    bool trusted = is_trusted(store, item);
+
     content_init(&merge->content);
     merge->live = (struct cmeta_live){0};
     merge->count = 0;
@@ -271,7 +327,7 @@ static int merge_views(struct merge *merge, const struct item *item)
         unsigned i = merge->count;
         int r;
 
-        if (!view->record)
+        if (!view->record || (trusted && is_from_confined(store, item, view)))
             continue;
         merge->scratch[i] = NULL;
         r = view_decode(view, &merge->parts[i], &merge->scratch[i]);
@@ -325,7 +381,7 @@ static int publish(struct store *store, struct item *item)
 
     if (!item->published_ns)
         item->published_ns = clock_ns(CLOCK_REALTIME);
-    r = merge_views(&merge, item);
+    r = merge_views(store, &merge, item);
     if (r == 0) {
         complete = (merge.content.known & CMETA_GROUPS_COMPLETE) == CMETA_GROUPS_COMPLETE;
         set_flag(&item->incomplete, &store->incomplete, !complete);
@@ -357,6 +413,7 @@ static void end(struct store *store, struct item *item)
     if (item->removed)
         return;
     item->ended_at = store_stamp(store);
+    item->barred = is_ever_trusted(store, item);
     while (item->views)
         remove_view(store, item, item->views);
     item->removed = true;
@@ -384,7 +441,7 @@ int store_observe(struct store *store, unsigned row, uint64_t asked,
     struct cmeta_name name = {container->id, container->scope};
     struct item *item = find(store, &name);
     struct view *view;
-    bool had, fresh = !item;
+    bool fresh = !item;
     int r;
 
     if (!item)
@@ -395,15 +452,17 @@ int store_observe(struct store *store, unsigned row, uint64_t asked,
         count_stale(store, VIEW_STALE);
         return 0;
     }
+    if (item->removed && item->barred && is_confined(store, row))
+        return 0;
     view = find_view(item, row);
-    if (!view)
-        view = add_view(store, item, row);
-    if (!view)
+    if (is_sated(store, row, view))
+        r = -EDQUOT;
+    else if (!view && !(view = add_view(store, item, row)))
         r = -ENOMEM;
     else {
-        had = view->record;
+        discount(store, view);
         r = view_observe(view, asked, container);
-        store->claims[row] += !had && view->record;
+        account(store, view);
     }
     count_stale(store, r);
     if (r == VIEW_CHANGED || (r >= 0 && item->removed && view->record)) {
@@ -440,7 +499,9 @@ int store_renamed(struct store *store, unsigned row, uint64_t asked, const struc
 
     if (!view || !view->record)
         return 0;
+    discount(store, view);
     r = view_rename(view, asked, text);
+    account(store, view);
     count_stale(store, r);
     return r == VIEW_CHANGED ? publish(store, item) : r < 0 ? r : 0;
 }
@@ -476,7 +537,8 @@ int store_gone(struct store *store, unsigned row, uint64_t asked, const struct c
         count_stale(store, VIEW_STALE);
         return 0;
     }
-    if (view == item->views) { // the best that ever claimed it
+    // The best that ever claimed it.
+    if (view == item->views && !(is_confined(store, row) && is_trusted(store, item))) {
         r = explain_end(store, item, view);
         end(store, item);
         return r;

@@ -6,6 +6,10 @@
 // precedence that knows the group, so that any order of arrival gives the same record. An answer
 // counts as of the moment its question was asked: what is older than the source's own newest word
 // is dropped. Only the best source that ever claimed a container may end it. One thread.
+//
+// A source of a precedence below 0 is confined: a user's own engine, which may name any ID. It
+// counts for containers that no other source claims; it neither changes nor ends what another one
+// told, nor revives what another one ended; and what it may claim is bounded.
 #ifndef STORE_H
 #define STORE_H
 
@@ -19,6 +23,10 @@
 struct store;
 
 #define STORE_ROWS CMETA_ENGINE_ROWS
+
+#define STORE_CONFINED       1000               // taken off a source's precedence confines it
+#define STORE_CONFINED_MAX   1024u              // containers of a confined source
+#define STORE_CONFINED_BYTES UINT64_C(0x200000) // all it told of them
 
 // Where the truth goes: the publisher, or a test.
 struct store_output {
@@ -43,7 +51,8 @@ uint64_t store_stamp(struct store *store);
 // What a row's word is worth; set before the row says anything.
 void store_set_precedence(struct store *store, unsigned row, int precedence);
 
-// What the sources say; see struct engine_sink for what each means. All return 0 or -ENOMEM.
+// What the sources say; see struct engine_sink for what each means. All return 0 or -ENOMEM;
+// store_observe() also -EDQUOT, where a confined source has said enough.
 int store_observe(struct store *store, unsigned row, uint64_t asked,
                   const struct container *container);
 int store_status(struct store *store, unsigned row, uint64_t asked, const struct cmeta_name *name,

@@ -55,7 +55,8 @@ end() {
 cleanup() {
     local pid stop
     set +e
-    for stop in stop_docker stop_containerd stop_crio stop_lxd; do declare -F "$stop" >/dev/null && "$stop"; done
+    # What stands on another engine goes first: Docker before containerd.
+    for stop in $(compgen -A function stop_ | sort -r); do "$stop"; done
     for pid in "${pids[@]}"; do end "$pid"; done
     # What an engine left mounted below our place.
     awk -v at="$work/" 'index($5, at) == 1 {print $5}' /proc/self/mountinfo | sort -r |

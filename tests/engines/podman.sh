@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+# A private podman: its own network namespace, storage, run folder, event file and socket below $work,
+# an image made of busybox. Sourced after lib.sh.
+# shellcheck shell=bash disable=SC2154
+
+podman_base=$work/podman
+podman_sock=$podman_base/podman.sock
+podman_bin=$(command -v /usr/bin/podman || command -v podman || true)
+
+# Why podman can't run here; empty if it can.
+podman_hindrance() {
+    [ "$(id -u)" = 0 ] || { echo "not root"; return; }
+    [ -n "$podman_bin" ] || { echo "no podman (make deps installs it)"; return; }
+    unshare -n true 2>/dev/null || echo "no right to make a network namespace"
+}
+
+# configure_podman: as little of the machine's own configuration as can be. A machine without
+# CAP_SYS_RESOURCE needs a wrapper around the runtime that leaves out what isn't allowed.
+configure_podman() {
+    mkdir -p "$podman_base"/{root,run,tmp,net}
+    cat >"$podman_base/containers.conf" <<END
+[containers]
+pids_limit = 0
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+events_logfile_path = "$podman_base/events.log"
+runtime = "fitted"
+infra_image = "registry.test:5000/team/pause:1"
+[engine.runtimes]
+fitted = ["$here/runc-fitted"]
+[network]
+network_backend = "netavark"
+default_subnet = "10.189.0.0/16"
+network_config_dir = "$podman_base/net"
+END
+    cat >"$podman_base/storage.conf" <<END
+[storage]
+driver = "overlay"
+graphroot = "$podman_base/root"
+runroot = "$podman_base/run"
+END
+    # A namespace of its own, held by a process that does nothing.
+    setsid unshare -n bash -c 'ip link set lo up; sysctl -qw net.ipv4.ip_forward=1; exec sleep 1000000' &
+    podman_ns=$!
+    disown "$podman_ns"
+    pids+=("$podman_ns")
+    until_true 10 nsenter -t "$podman_ns" -n ip link show lo up
+}
+
+in_podman() {
+    CONTAINERS_CONF=$podman_base/containers.conf CONTAINERS_STORAGE_CONF=$podman_base/storage.conf \
+        nsenter -t "$podman_ns" -n --wdns=/ "$@"
+}
+podman() { in_podman "$podman_bin" --tmpdir "$podman_base/tmp" "$@"; }
+
+# start_podman [SECONDS]: the service, which ends after so long without a client (0: never);
+# $podman_pid; waits until its socket is there.
+start_podman() {
+    CONTAINERS_CONF=$podman_base/containers.conf CONTAINERS_STORAGE_CONF=$podman_base/storage.conf \
+        setsid nsenter -t "$podman_ns" -n --wdns=/ "$podman_bin" --tmpdir "$podman_base/tmp" \
+        system service --time="${1:-0}" "unix://$podman_sock" >>"$work/podman.log" 2>&1 &
+    podman_pid=$!
+    disown "$podman_pid"
+    pids+=("$podman_pid")
+    until_true 20 test -S "$podman_sock"
+}
+
+# make_podman_image NAME [FILE...]: a root file system of busybox.
+make_podman_image() {
+    local root=$work/podman-image
+    mkdir -p "$root/bin" "$root/etc" "$root/tmp"
+    cp "$(command -v busybox)" "$root/bin/busybox"
+    for tool in sh sleep cat true false touch env id ls; do ln -sf busybox "$root/bin/$tool"; done
+    echo 'root:x:0:0::/:/bin/sh' >"$root/etc/passwd"
+    tar -C "$root" -c . |
+        podman import --change 'LABEL origin=image' --change 'ENV IMAGE_ENV=1' - "$1" >/dev/null 2>&1
+    # What an infra container runs.
+    tar -C "$root" -c . |
+        podman import --change 'ENTRYPOINT ["/bin/sleep","1000000"]' - registry.test:5000/team/pause:1 >/dev/null 2>&1
+}
+
+stop_podman() {
+    [ -n "${podman_ns:-}" ] || return 0
+    podman pod rm -fa -t 0 >/dev/null 2>&1
+    podman rm -fa -t 0 >/dev/null 2>&1
+    [ -z "${podman_pid:-}" ] || end "$podman_pid"
+    podman_pid=
+}
