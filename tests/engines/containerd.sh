@@ -104,7 +104,7 @@ stop_containerd() {
     [ -n "${ctd_pid:-}" ] && end "$ctd_pid"
     ctd_pid=
     end_shims containerd-shim "$ctd_sock"
-    stop_place
+    end_place
     # An empty cgroup is all that rmdir takes.
     rmdir /sys/fs/cgroup{,/*}/{default,k8s.io,later}{/*,} 2>/dev/null
     return 0

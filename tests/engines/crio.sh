@@ -91,7 +91,7 @@ stop_crio() {
     [ -n "${crio_pid:-}" ] && end "$crio_pid"
     crio_pid=
     end_shims conmon "$crio_base"
-    stop_place
+    end_place
 }
 
 # import_crio_images NAME: the image of containers, and that of sandboxes; $image_id, $image_digest

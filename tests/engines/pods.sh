@@ -9,7 +9,7 @@ cgroup_parent=/containerd-meta-test-$$
 cni_bin=/usr/lib/cni
 pause_image=registry.test:5000/pause:1
 
-# start_place FOLDER...: network and mount namespaces that live until stop_place; the FOLDERs, where
+# start_place FOLDER...: network and mount namespaces that live until end_place; the FOLDERs, where
 # engines leave things whatever they are told, are empty there and theirs alone.
 start_place() {
     place_folders=("$@")
@@ -26,7 +26,7 @@ start_place() {
 
 inside() { nsenter -t "$place_pid" -n -m -- "$@"; }
 
-stop_place() {
+end_place() {
     [ -n "${place_pid:-}" ] || return 0
     end "$place_pid"
     place_pid=

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fixture.h"
 
+#include "containerd-meta/engine/engine.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -49,6 +51,24 @@ void fixture_make(struct fixture *f)
     fake_http_answer(f->fake, "/v1.41/images/", 200, "{\"RepoTags\":[],\"RepoDigests\":[]}");
 }
 
+void fixture_serve_podman(struct fake_http *fake)
+{
+    fake_http_on(fake, &(struct fake_rule){.prefix = "/_ping",
+                                           .body = "OK",
+                                           .headers = "Api-Version: 1.41\r\n"
+                                                      "Libpod-Api-Version: 4.3.1\r\n"
+                                                      "Server: Libpod/4.3.1 (linux)\r\n"});
+    fake_http_on(fake,
+                 &(struct fake_rule){.prefix = "/v4.0.0/libpod/events", .action = FAKE_STREAM});
+    fake_http_answer(fake, "/v4.0.0/libpod/containers/json", 200, "[]");
+}
+
+void fixture_make_podman(struct fixture *f)
+{
+    make_http(f, "podman");
+    fixture_serve_podman(f->fake);
+}
+
 void fixture_add_containerd(struct fixture *f)
 {
     f->grpc_engine = "containerd";
@@ -91,20 +111,22 @@ void fixture_remove(struct fixture *f)
     temp_dir_remove(&f->dir);
 }
 
-// Those that aren't faked have no sockets: nothing of this machine gets into a test.
+// Those that aren't faked have no places: nothing of this machine gets into a test.
 const char *fixture_engines(const struct fixture *f)
 {
-    static const char *const names[] = {"docker", "containerd", "cri", "incus", "edera"};
-    static char yaml[1024];
+    static const char *const keys[] = {
+        [ENGINE_SOCKET] = "sockets", [ENGINE_FOLDER] = "folders", [ENGINE_URL] = "urls"};
+    static char yaml[2048];
     size_t len = (size_t)snprintf(yaml, sizeof(yaml), "engines:\n");
-    const char *socket;
+    const char *place;
 
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        socket = f->fake && strcmp(f->http_engine, names[i]) == 0 ? f->socket : "";
-        if (f->grpc && strcmp(f->grpc_engine, names[i]) == 0)
-            socket = f->grpc_socket;
+    for (size_t i = 0; engine_classes[i]; i++) {
+        place = f->fake && strcmp(f->http_engine, engine_classes[i]->name) == 0 ? f->socket : "";
+        if (f->grpc && strcmp(f->grpc_engine, engine_classes[i]->name) == 0)
+            place = f->grpc_socket;
         len += (size_t)snprintf(yaml + len, sizeof(yaml) - len,
-                                "  %s:\n    enabled: true\n    sockets: [%s]\n", names[i], socket);
+                                "  %s:\n    enabled: true\n    %s: [%s]\n", engine_classes[i]->name,
+                                keys[engine_classes[i]->place], place);
     }
     return yaml;
 }
@@ -136,7 +158,7 @@ void fixture_run(struct fixture *f, const char *yaml)
 {
     struct publisher_options options = {.dir = f->region_dir, .gid = -1};
     struct store_output output;
-    char text[2048];
+    char text[4096];
 
     snprintf(text, sizeof(text), "%s%s", yaml, fixture_engines(f));
     configure(f, text, &f->config);

@@ -41,6 +41,9 @@ struct fixture {
 
 // A place, and a fake engine at its socket that answers as a Docker without containers does.
 void fixture_make(struct fixture *f);
+// The same with a podman, and what makes a fake engine one.
+void fixture_make_podman(struct fixture *f);
+void fixture_serve_podman(struct fake_http *fake);
 // The same with another engine than Docker: a containerd or a CRI-O without containers.
 // @engine is its name in the configuration: a containerd may well be listed under "cri".
 void fixture_make_containerd(struct fixture *f, const char *engine);
