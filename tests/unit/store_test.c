@@ -3,12 +3,14 @@
 #include "containerd-meta/store.h"
 #include "tests/unit/support/check_main.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #define DOCKER     0u
 #define CONTAINERD 1u
 #define CRI        2u
+#define USERS      3u // a user's own engine
 
 // The last word about each container.
 struct told {
@@ -23,6 +25,7 @@ struct told {
 static struct told told[8];
 static unsigned told_count, stale_count;
 static int publish_result;
+static bool unheard; // the test looks at no record
 
 static struct told *told_of(const char *id, size_t len)
 {
@@ -43,6 +46,8 @@ static int on_publish(void *userdata, const struct cmeta_name *name,
     int size;
 
     (void)userdata;
+    if (unheard)
+        return publish_result;
     stable.published_ns = 0;
     size = cmeta_record_encode(&stable, t->record, sizeof(t->record), NULL);
     ck_assert_int_gt(size, 0);
@@ -57,6 +62,8 @@ static void on_remove(void *userdata, const struct cmeta_name *name, uint64_t re
 {
     (void)userdata;
     ck_assert_uint_gt(removed_ns, 0);
+    if (unheard)
+        return;
     told_of(name->id.data, name->id.len)->removed = true;
 }
 
@@ -78,6 +85,7 @@ static struct store *new_store(void)
     store_set_precedence(store, DOCKER, 60);
     store_set_precedence(store, CONTAINERD, 20);
     store_set_precedence(store, CRI, 50);
+    store_set_precedence(store, USERS, 60 - STORE_CONFINED);
     return store;
 }
 
@@ -560,6 +568,135 @@ START_TEST(refused_containers_are_kept_to_a_bound)
 }
 END_TEST
 
+// --- a user's own engine, which may name any ID -------------------------------------------------
+
+START_TEST(a_users_engine_counts_for_what_nobody_else_claims)
+{
+    struct store *store = new_store();
+    struct cmeta_name a = name_of("a");
+
+    observe(store, USERS, store_stamp(store), "a", "user", ALL);
+    ck_assert_str_eq(text_of("a", CMETA_STRING_NAME), "user");
+    store_status(store, USERS, store_stamp(store), &a, CMETA_STATE_EXITED, 0xff, -1, -1);
+    ck_assert_uint_eq(CMETA_STATUS_STATE(last("a")->live.word), CMETA_STATE_EXITED);
+    store_gone(store, USERS, store_stamp(store), &a);
+    ck_assert(last("a")->removed);
+    observe(store, USERS, store_stamp(store), "a", "user", ALL);
+    ck_assert(!last("a")->removed);
+    store_free(store);
+}
+END_TEST
+
+// Not even what the other one doesn't know yet.
+START_TEST(a_users_engine_adds_nothing_to_another_ones_record)
+{
+    struct store *store = new_store();
+    struct cmeta_name a = name_of("a");
+
+    for (int first = 0; first < 2; first++) {
+        if (first == 0)
+            observe(store, USERS, store_stamp(store), "a", "user", ALL);
+        observe(store, DOCKER, store_stamp(store), "a", "docker", B(IDENTITY));
+        observe(store, USERS, store_stamp(store), "a", "other", ALL);
+        ck_assert_str_eq(text_of("a", CMETA_STRING_NAME), "docker");
+        ck_assert_str_eq(text_of("a", CMETA_STRING_USER), "(absent)");
+        ck_assert_str_eq(text_of("a", CMETA_STRING_IMAGE), "(absent)");
+        store_status(store, USERS, store_stamp(store), &a, CMETA_STATE_DEAD, 0xff, 1, -1);
+        ck_assert_uint_ne(CMETA_STATUS_STATE(last("a")->live.word), CMETA_STATE_DEAD);
+        store_renamed(store, USERS, store_stamp(store), &a, "mine");
+        ck_assert_str_eq(text_of("a", CMETA_STRING_NAME), "docker");
+        store_gone(store, DOCKER, store_stamp(store), &a);
+    }
+    store_free(store);
+}
+END_TEST
+
+START_TEST(a_users_engine_ends_and_revives_only_its_own)
+{
+    struct store *store = new_store();
+    struct cmeta_name a = name_of("a");
+
+    observe(store, USERS, store_stamp(store), "a", "user", ALL);
+    observe(store, DOCKER, store_stamp(store), "a", "docker", ALL);
+    store_gone(store, USERS, store_stamp(store), &a);
+    store_list_complete(store, USERS, store_stamp(store));
+    ck_assert(!last("a")->removed);
+    observe(store, USERS, store_stamp(store), "a", "user", ALL);
+    store_withdraw(store, USERS);
+    ck_assert(!last("a")->removed);
+    ck_assert_str_eq(text_of("a", CMETA_STRING_NAME), "docker");
+    store_gone(store, DOCKER, store_stamp(store), &a);
+    ck_assert(last("a")->removed);
+    observe(store, USERS, store_stamp(store), "a", "user", ALL);
+    ck_assert(last("a")->removed);
+    ck_assert_str_eq(text_of("a", CMETA_STRING_NAME), "docker"); // for events that lag behind
+    observe(store, DOCKER, store_stamp(store), "a", "docker", ALL);
+    ck_assert(!last("a")->removed);
+    store_free(store);
+}
+END_TEST
+
+START_TEST(what_an_earlier_daemon_left_of_another_engine_stands_against_a_users)
+{
+    struct store *store = new_store();
+    struct cmeta_name a = name_of("a");
+
+    restore(store, "a", DOCKER);
+    observe(store, USERS, store_stamp(store), "a", "user", ALL);
+    ck_assert_str_eq(text_of("a", CMETA_STRING_NAME), "restored");
+    ck_assert_uint_ne(last("a")->live.word & CMETA_STATUS_UNCONFIRMED, 0);
+    store_gone(store, USERS, store_stamp(store), &a);
+    ck_assert(!last("a")->removed);
+    restore(store, "b", USERS);
+    observe(store, USERS, store_stamp(store), "b", "user", ALL);
+    ck_assert_str_eq(text_of("b", CMETA_STRING_NAME), "user");
+    store_free(store);
+}
+END_TEST
+
+static int claim(struct store *store, unsigned row, unsigned i, size_t label)
+{
+    static char text[4001];
+    char id[16];
+    struct container *container;
+    int r;
+
+    snprintf(id, sizeof(id), "c%u", i);
+    container = sample(id, "user", ALL);
+    memset(text, 'x', label);
+    text[label] = '\0';
+    container_set(container, CMETA_STRING_USER, text);
+    r = store_observe(store, row, store_stamp(store), container);
+    container_free(container);
+    return r;
+}
+
+START_TEST(what_a_users_engine_claims_is_bounded)
+{
+    struct store *store = new_store();
+    struct cmeta_name name = name_of("c0");
+    unsigned i = 0;
+
+    unheard = true;
+    while (i < 2 * STORE_CONFINED_MAX && claim(store, USERS, i, 4) == 0)
+        i++;
+    ck_assert_uint_eq(i, STORE_CONFINED_MAX);
+    ck_assert_int_eq(claim(store, USERS, i, 4), -EDQUOT);
+    ck_assert_int_eq(claim(store, USERS, 0, 5), 0); // one of them may still change
+    store_gone(store, USERS, store_stamp(store), &name);
+    ck_assert_int_eq(claim(store, USERS, i, 4), 0);
+    ck_assert_int_eq(claim(store, DOCKER, i + 1, 4), 0);
+    store_withdraw(store, USERS);
+    for (i = 0; claim(store, USERS, i, 4000) == 0; i++)
+        ck_assert_uint_lt(i, STORE_CONFINED_BYTES / 4000);
+    ck_assert_uint_ge(i, STORE_CONFINED_BYTES / 8000);
+    store_withdraw(store, USERS);
+    ck_assert_int_eq(claim(store, USERS, 0, 4000), 0);
+    unheard = false;
+    store_free(store);
+}
+END_TEST
+
 CHECK_MAIN("store", 30, groups_come_from_the_best_source_that_knows_them,
            any_order_of_arrival_gives_the_same_record,
            random_words_of_three_sources_give_one_record_in_any_order,
@@ -573,4 +710,9 @@ CHECK_MAIN("store", 30, groups_come_from_the_best_source_that_knows_them,
            restored_containers_stand_until_their_engine_speaks,
            what_is_only_in_the_list_is_added_to_what_the_event_told,
            what_could_not_be_published_is_offered_again,
-           nothing_is_kept_of_containers_that_came_and_went, refused_containers_are_kept_to_a_bound)
+           nothing_is_kept_of_containers_that_came_and_went, refused_containers_are_kept_to_a_bound,
+           a_users_engine_counts_for_what_nobody_else_claims,
+           a_users_engine_adds_nothing_to_another_ones_record,
+           a_users_engine_ends_and_revives_only_its_own,
+           what_an_earlier_daemon_left_of_another_engine_stands_against_a_users,
+           what_a_users_engine_claims_is_bounded)
