@@ -41,12 +41,12 @@ static struct told *told_of(const char *id, size_t len)
 static int on_publish(void *userdata, const struct cmeta_name *name,
                       const struct cmeta_container *content, const struct cmeta_live *live)
 {
-    struct told *t = told_of(name->id.data, name->id.len);
+    struct told *t = unheard ? NULL : told_of(name->id.data, name->id.len);
     struct cmeta_container stable = *content;
     int size;
 
     (void)userdata;
-    if (unheard)
+    if (!t)
         return publish_result;
     stable.published_ns = 0;
     size = cmeta_record_encode(&stable, t->record, sizeof(t->record), NULL);
