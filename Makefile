@@ -189,13 +189,18 @@ $(BUILD)/cri-client: $(call obj,$(CLIENT_SRC)) $(PROTO_OBJ) $(TEST_PROTO_OBJ)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) -pie $(LDFLAGS) -o $@ $^ $(call pc,libs,libprotobuf-c) $(GRPC_LIBS) -lpthread
 
+$(BUILD)/socket-activate: $(call obj,tests/engines/socket_activate.c)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) -pie $(LDFLAGS) -o $@ $^
+
 # Programs that tests run; each is a dependency only where its sources are there.
 TEST_PROGRAMS := $(if $(wildcard containerd-meta/main.c),$(BUILD)/containerd-meta) \
 	$(if $(wildcard containerd-meta/ctl/main.c),$(BUILD)/containerd-meta-ctl) \
 	$(if $(wildcard plugin/plugin.c),$(BUILD)/libcontainer.so) \
 	$(if $(wildcard tests/host/main.c),$(BUILD)/plugin-host) \
 	$(if $(wildcard tests/fake/http_engine_main.c),$(BUILD)/fake-http-engine) \
-	$(if $(wildcard tests/engines/cri_client.c),$(BUILD)/cri-client)
+	$(if $(wildcard tests/engines/cri_client.c),$(BUILD)/cri-client) \
+	$(if $(wildcard tests/engines/socket_activate.c),$(BUILD)/socket-activate)
 
 test: deps
 	@$(MAKE) --no-print-directory test-run

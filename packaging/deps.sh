@@ -6,7 +6,8 @@ set -eu
 packages="build-essential pkg-config clang clang-format clang-tidy libclang-rt-14-dev
 libsystemd-dev libjansson-dev libcurl4-openssl-dev libyaml-dev libsmartcols-dev check
 libgrpc-dev libprotobuf-c-dev protobuf-c-compiler
-docker.io containerd runc containernetworking-plugins lxd busybox-static iproute2 iptables procps jq systemd"
+docker.io containerd runc podman netavark uidmap containernetworking-plugins lxd
+busybox-static iproute2 iptables procps jq systemd"
 missing=
 for package in $packages; do
     dpkg-query -W -f='${db:Status-Abbrev}' "$package" 2>/dev/null | grep -q '^ii' || missing="$missing $package"

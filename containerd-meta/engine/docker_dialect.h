@@ -19,6 +19,8 @@ struct docker_dialect {
     bool ids_are_hex64; // others make no sense
     // The list waits for no container's lock: worth asking it while inspect waits.
     bool list_is_lock_free;
+    // A health event tells what was before the check, or nothing: inspect tells.
+    bool health_event_lags;
     // An inspect tells the image's names too: the image needn't be asked for.
     bool inspect_tells_image;
 

@@ -142,9 +142,9 @@ static void on_unpause(const struct event *event)
 
 static void on_health(const struct event *event)
 {
-    if (event->detail && *event->detail)
+    if (event->detail && *event->detail && !event->events->dialect->health_event_lags)
         tell_status(event, docker_health_word(event->detail), 0xffu << 8, -1, -1);
-    else // podman 3
+    else
         docker_fetch_inspect(event->events->fetch, event->id);
 }
 
@@ -167,11 +167,11 @@ static const struct {
     {"remove", on_destroy},
 };
 
-static void on_container_event(struct event *event, const char *action, const char *health)
+static void on_container_event(struct event *event, const char *action)
 {
     size_t len = strcspn(action, ":");
 
-    event->detail = action[len] ? action + len + 1 + (action[len + 1] == ' ') : health;
+    event->detail = action[len] ? action + len + 1 + (action[len + 1] == ' ') : "";
     for (size_t i = 0; i < sizeof(container_events) / sizeof(container_events[0]); i++)
         if (strlen(container_events[i].action) == len &&
             memcmp(container_events[i].action, action, len) == 0)
@@ -214,7 +214,7 @@ static void on_event_json(struct docker_events *events, const json_t *json)
     event.scope = docker_scope(id, events->dialect->type);
     event.time_ns = json_whole(json, "timeNano");
     event.heard = events->sink->stamp(events->sink);
-    on_container_event(&event, action, json_text(json, "HealthStatus"));
+    on_container_event(&event, action);
 }
 
 void docker_events_take(struct docker_events *events, const char *text, size_t len)

@@ -206,6 +206,7 @@ static const char *const event_attributes[] = {
 const struct docker_dialect podman_dialect = {.type = CMETA_TYPE_PODMAN,
                                               .event_attributes = event_attributes,
                                               .ids_are_hex64 = true,
+                                              .health_event_lags = true,
                                               .inspect_tells_image = true,
                                               .from_list = podman_container_from_list,
                                               .from_inspect = podman_container_from_inspect,

@@ -109,6 +109,10 @@ static bool renamed(struct fixture *f, const void *name)
     return strcmp(fixture_text(f, ID_A, CMETA_STRING_NAME), name) == 0;
 }
 
+#define SICK(id)                                                                        \
+    "{\"Id\":\"" id "\",\"Name\":\"web\",\"State\":{\"Status\":\"running\",\"Pid\":77," \
+    "\"Health\":{\"Status\":\"unhealthy\"}},\"ImageName\":\"reg:5000/a/b:1\"}"
+
 START_TEST(a_container_is_followed_from_create_to_remove)
 {
     struct fixture f;
@@ -123,7 +127,9 @@ START_TEST(a_container_is_followed_from_create_to_remove)
     event(&f, "init", ID_A, ""); // its process is there, and runs nothing yet
     ck_assert(fixture_wait(&f, started, ID_A));
     event(&f, "start", ID_A, "");
-    event_with(&f, "container", "health_status", ID_A, "", ",\"HealthStatus\":\"unhealthy\"");
+    // 4.3 tells the health from before the check
+    inspect_rule(f.fake, (struct fake_rule){.body = SICK(ID_A)}, ID_A);
+    event_with(&f, "container", "health_status", ID_A, "", ",\"HealthStatus\":\"starting\"");
     ck_assert(fixture_wait(&f, unhealthy, ID_A));
     event(&f, "rename", ID_A, "\"name\":\"new\"");
     ck_assert(fixture_wait(&f, renamed, "new"));
