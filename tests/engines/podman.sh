@@ -54,6 +54,22 @@ in_podman() {
 }
 podman() { in_podman "$podman_bin" --tmpdir "$podman_base/tmp" "$@"; }
 
+# podman_in_unit ARGUMENT...: as from a systemd unit, in a cgroup2 of its own view.
+podman_in_unit() {
+    local place
+    for place in /sys/fs/cgroup/unified /sys/fs/cgroup; do [ -e "$place/cgroup.procs" ] && break; done
+    podman_unit=$place/containerd-meta-test.$$
+    mkdir -p "$podman_unit/init" || return 1
+    # shellcheck disable=SC2016
+    CONTAINERS_CONF=$podman_base/containers.conf CONTAINERS_STORAGE_CONF=$podman_base/storage.conf bash -c '
+        echo $$ >"$1/init/cgroup.procs" && shift || exit 1
+        exec unshare -C -m --propagation private bash -c "
+            umount -l -R /sys/fs/cgroup; mount -t cgroup2 cgroup2 /sys/fs/cgroup || exit 1
+            mkdir -p /sys/fs/cgroup/web.service && echo \$\$ >/sys/fs/cgroup/web.service/cgroup.procs || exit 1
+            exec \"\$@\"" _ "$@"' \
+        _ "$podman_unit" nsenter -t "$podman_ns" -n "$podman_bin" --tmpdir "$podman_base/tmp" "$@"
+}
+
 # start_podman [SECONDS]: the service, which ends after so long without a client (0: never);
 # $podman_pid; waits until its socket is there.
 start_podman() {
@@ -86,4 +102,9 @@ stop_podman() {
     podman rm -fa -t 0 >/dev/null 2>&1
     [ -z "${podman_pid:-}" ] || end "$podman_pid"
     podman_pid=
+    [ -z "${podman_unit:-}" ] || until_true 5 remove_podman_unit
+}
+remove_podman_unit() {
+    find "$podman_unit" -depth -type d -exec rmdir {} \; 2>/dev/null
+    [ ! -e "$podman_unit" ]
 }

@@ -42,7 +42,7 @@ check_member "preexisting_containers_are_listed_and_complete" before .complete t
 check_member "a_container_that_never_started_is_there" never .state created
 
 # --- every property ------------------------------------------------------------------------------
-podman network create --subnet 10.190.1.0/24 own >/dev/null
+podman network create --disable-dns --subnet 10.190.1.0/24 own >/dev/null
 mkdir -p "$work/data"
 podman run -d --name full -l app=web -l 'own=va=lue, "q"' -l PODMAN_SYSTEMD_UNIT=web.service \
     --network own:ip=10.190.1.50 --network podman -p 127.0.0.1:18090:80/tcp -p 18091:81/udp \
@@ -146,15 +146,17 @@ check "and_is_gone_after_its_grace_period" until_true 10 absent "$short"
 podman pod rm -f -t 0 one >/dev/null
 check "a_removed_pod_takes_its_sandbox_along" until_true 10 absent "$infra"
 
-if podman run -d --name split --cgroups=split "$image" sleep 1000 >"$work/split.log" 2>&1; then
-    check_equal "split_cgroups_name_the_container" "$(id_of split)" "$(ctl why -o json "$(pid_of split)" | jq -r .container_id)"
-    check_equal "and_their_conmon_is_none" "host-process" \
+# Quadlet's way: conmon and container in cgroups below the unit's own.
+if podman_in_unit run -d --name split --network none --cgroups=split "$image" sleep 1000 >"$work/split.log" 2>&1; then
+    check_member "a_container_with_split_cgroups_is_complete" split .complete true
+    check_equal "split_cgroups_name_the_container" "$(id_of split)" \
+        "$(ctl why -o json "$(pid_of split)" | jq -r .container_id)"
+    check_equal "and_their_conmon_is_no_container" "host-process" \
         "$(ctl why -o json "$(podman inspect split | jq -r '.[0].State.ConmonPid')" | jq -r '.reasons[0].code')"
-    podman rm -f -t 0 split >/dev/null
 else
-    podman rm -f -t 0 split >/dev/null 2>&1
     skip "podman: split cgroups: $(tail -n 1 "$work/split.log")"
 fi
+podman_in_unit rm -f -t 0 split >/dev/null 2>&1
 
 # --- restarts ------------------------------------------------------------------------------------
 end "$daemon_pid"
