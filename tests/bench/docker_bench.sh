@@ -15,4 +15,4 @@ start_docker && make_image lab:1 || exit 1
 region=$(mktemp -d /dev/shm/containerd-meta.XXXXXX)
 trap 'rm -rf "$region"; cleanup' EXIT
 chmod 755 "$region"
-"$BUILD/bench/docker_visible" "$docker_sock" "$region" lab:1 300
+"$BUILD/bench/docker_visible" docker "$docker_sock" "$region" lab:1 300

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// How long from a create event in a real Docker's stream to a first record that can be read.
-// usage: docker_visible ENGINE_SOCKET REGION_DIR IMAGE COUNT   (see docker_bench.sh)
+// How long from a create event in a real engine's stream to a first record that can be read:
+// Docker, or podman, which speaks nearly the same. usage: docker_visible docker|podman
+// ENGINE_SOCKET REGION_DIR IMAGE COUNT (see docker_bench.sh, podman_bench.sh)
 //
 // The daemon is connected through a relay in this program, which notes the moment before it hands
 // the bytes of a create event on, and looks the container up at each change of the region until it
 // is there. The relay's own write and both wake-ups are in the figure. Measured twice: with a pause
 // between creates, and back to back, where the engine's own work competes for the processors.
+//
+// Podman writes its events into a file (or the journal) which its service reads; where it is a file
+// the service looks into it four times a second. That delay is podman's: it is reported apart, from
+// the event's own time to the moment its bytes came, and creates are so far apart that no two of
+// them come in one piece.
 #include "bench/bench.h"
 #include "bench/relay.h"
 #include "shm/reader.h"
@@ -17,14 +23,34 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define COUNT_MAX 2000u
-#define PACE_US   20000u // between creates, so that the engine has done with one before the next
 
+static const struct subject {
+    const char *name, *create, *body; // of the request: image
+    unsigned pace_us; // between creates, so that the engine has done with one before the next
+    const char *paced, *storm, *delivery; // figures; NULL: not measured
+} subjects[] = {
+    {.name = "docker",
+     .create = "/containers/create",
+     .body = "{\"Image\":\"%s\",\"Cmd\":[\"true\"]}",
+     .pace_us = 20000,
+     .paced = "docker_create_visible_p99_us",
+     .storm = "docker_create_visible_storm_p99_us"},
+    {.name = "podman",
+     .create = "/v4.0.0/libpod/containers/create",
+     .body = "{\"image\":\"%s\",\"command\":[\"true\"]}",
+     .pace_us = 350000,
+     .paced = "podman_create_visible_p99_us",
+     .delivery = "podman_create_delivery_p99_us"},
+};
+
+static const struct subject *subject;
 static const char *engine_socket, *region_dir;
 static struct cmeta_region region;
-static double waits_us[COUNT_MAX];
+static double waits_us[COUNT_MAX], delays_us[COUNT_MAX];
 static unsigned count;
 
 static void die(const char *what)
@@ -46,6 +72,19 @@ static const char *created_id(char *data)
     return id;
 }
 
+// How old an event is: its own time, and the clock's.
+static double age_us(const char *data)
+{
+    const char *time = strstr(data, "\"timeNano\":");
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return time ? (double)(now.tv_sec * 1000000000LL + now.tv_nsec -
+                           strtoll(time + strlen("\"timeNano\":"), NULL, 10)) /
+                      1000
+                : 0;
+}
+
 static void hand_on(int to, char *data, size_t len)
 {
     char copy[16384];
@@ -54,6 +93,8 @@ static void hand_on(int to, char *data, size_t len)
     cmeta_handle handle;
 
     snprintf(copy, sizeof(copy), "%.*s", (int)len, data);
+    if (count < COUNT_MAX)
+        delays_us[count] = age_us(copy);
     id = created_id(copy);
     begin = bench_now_ns();
     relay_write(to, data, len);
@@ -83,11 +124,11 @@ static void create(const char *image)
     int fd = relay_connect(engine_socket);
     ssize_t n;
 
-    snprintf(body, sizeof(body), "{\"Image\":\"%s\",\"Cmd\":[\"true\"]}", image);
+    snprintf(body, sizeof(body), subject->body, image);
     snprintf(request, sizeof(request),
-             "POST /containers/create HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n"
+             "POST %s HTTP/1.1\r\nHost: engine\r\nConnection: close\r\n"
              "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-             strlen(body), body);
+             subject->create, strlen(body), body);
     relay_write(fd, request, strlen(request));
     n = recv(fd, answer, sizeof(answer) - 1, 0);
     if (n <= 0 || strncmp(answer, "HTTP/1.1 201", 12) != 0)
@@ -120,22 +161,33 @@ static void figure(const char *name, const char *image, unsigned wanted, unsigne
     bench_value(name, waits_us[count * 99 / 100], "us");
 }
 
+static void delivery_figure(void)
+{
+    qsort(delays_us, count, sizeof(delays_us[0]), bench_compare);
+    fprintf(stderr, "# %s: median %.0f, maximum %.0f us\n", subject->delivery, delays_us[count / 2],
+            delays_us[count - 1]);
+    bench_value(subject->delivery, delays_us[count * 99 / 100], "us");
+}
+
 int main(int argc, char **argv)
 {
     char path[96], option[128];
-    unsigned wanted = argc == 5 ? (unsigned)atoi(argv[4]) : 0;
+    unsigned wanted = argc == 6 ? (unsigned)atoi(argv[5]) : 0;
     struct temp_dir dir;
     pid_t pid;
 
-    if (wanted == 0 || wanted > COUNT_MAX) {
-        fputs("usage: docker_visible ENGINE_SOCKET REGION_DIR IMAGE COUNT\n", stderr);
+    for (size_t i = 0; argc > 1 && i < sizeof(subjects) / sizeof(subjects[0]); i++)
+        if (strcmp(subjects[i].name, argv[1]) == 0)
+            subject = &subjects[i];
+    if (!subject || wanted == 0 || wanted > COUNT_MAX) {
+        fputs("usage: docker_visible docker|podman ENGINE_SOCKET REGION_DIR IMAGE COUNT\n", stderr);
         return 2;
     }
-    engine_socket = argv[1];
-    region_dir = argv[2];
+    engine_socket = argv[2];
+    region_dir = argv[3];
     temp_dir_make(&dir);
-    snprintf(path, sizeof(path), "%s/docker.sock", dir.path);
-    snprintf(option, sizeof(option), "docker=%s", path);
+    snprintf(path, sizeof(path), "%s/engine.sock", dir.path);
+    snprintf(option, sizeof(option), "%s=%s", subject->name, path);
     relay_start(path, engine_socket, hand_on);
     pid = fork();
     if (pid == 0) {
@@ -145,8 +197,11 @@ int main(int argc, char **argv)
     }
     while (!connected())
         usleep(1000);
-    figure("docker_create_visible_p99_us", argv[3], wanted, PACE_US);
-    figure("docker_create_visible_storm_p99_us", argv[3], wanted, 0);
+    figure(subject->paced, argv[4], wanted, subject->pace_us);
+    if (subject->delivery)
+        delivery_figure();
+    if (subject->storm)
+        figure(subject->storm, argv[4], wanted, 0);
     kill(pid, SIGTERM);
     waitpid(pid, NULL, 0);
     temp_dir_remove(&dir);
