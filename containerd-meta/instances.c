@@ -608,6 +608,7 @@ static void start(struct instances *instances, struct instance *instance)
                                           .socket = instance->socket,
                                           .host_root = instances->host_root,
                                           .name = instance->name,
+                                          .named = instance->named,
                                           .confined = instance->confined};
     sink_state(&instance->sink, CMETA_ENGINE_WAITING, 0, "", "");
     r = instance->class->start(&instance->host, &instance->engine);

@@ -59,7 +59,7 @@ void connection_restart(struct connection *connection)
 }
 
 // Says so, and hangs up last of all: the text may live in what is hung up.
-static void give_up(struct connection *connection, const char *text)
+static void give_up(struct connection *connection, enum cmeta_engine_state state, const char *text)
 {
     const struct engine_host *host = connection->host;
 
@@ -67,7 +67,7 @@ static void give_up(struct connection *connection, const char *text)
     if (!connection->said)
         log_message(LOG_WARNING, host->name, host->socket, "%s", without_socket(connection, text));
     connection->said = true;
-    connection_state(connection, CMETA_ENGINE_FAILED, text);
+    connection_state(connection, state, text);
     hang_up(connection);
 }
 
@@ -75,7 +75,7 @@ void connection_fail(struct connection *connection, const char *text)
 {
     uint64_t wait_us = backoff_next(&connection->backoff);
 
-    give_up(connection, text);
+    give_up(connection, CMETA_ENGINE_FAILED, text);
     if (connection->backoff.failures > PATIENT_FAILURES && connection->patience_us > wait_us)
         wait_us = connection->patience_us;
     set_timer(connection->retry, wait_us);
@@ -83,7 +83,10 @@ void connection_fail(struct connection *connection, const char *text)
 
 void connection_refuse(struct connection *connection, const char *text)
 {
-    give_up(connection, text);
+    bool named = connection->host->named;
+
+    connection->said = connection->said || !named; // nobody asked for it
+    give_up(connection, named ? CMETA_ENGINE_FAILED : CMETA_ENGINE_DISABLED, text);
 }
 
 void connection_rest(struct connection *connection)

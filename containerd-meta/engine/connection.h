@@ -60,6 +60,8 @@ void connection_fail(struct connection *connection, const char *text);
 /**
  * connection_refuse() - what answers isn't what is meant: hang up, say so, and try again only when
  * there is another socket
+ *
+ * At a default place that is no failure: the engine is another one's to drive.
  */
 void connection_refuse(struct connection *connection, const char *text);
 

@@ -85,6 +85,7 @@ struct engine_host {
     const char *socket;    // where the engine is: its socket, folder (HOST_ROOT applied) or URL
     const char *host_root; // "" on the host itself
     const char *name;      // for logs: the engine's configuration name
+    bool named;            // the configuration lists the place; else it is a default one
     bool confined;         // it is a user's own engine: what it says is believed for lack of better
 };
 

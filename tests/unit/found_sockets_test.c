@@ -277,6 +277,36 @@ START_TEST(a_socket_of_somebody_elses_and_a_link_are_left_alone)
 }
 END_TEST
 
+static bool is_disabled(struct fixture *f, const void *user)
+{
+    int row = row_of(f, user_socket(f, user));
+
+    return row >= 0 && fixture_row(f, (unsigned)row).state == CMETA_ENGINE_DISABLED;
+}
+
+// Nobody named it: it is another engine's to drive, and asked no more.
+START_TEST(another_engine_at_a_socket_that_nobody_named_is_no_failure)
+{
+    struct fixture f;
+    struct fake_http *fake;
+    char path[108];
+
+    begin(&f);
+    snprintf(path, sizeof(path), "%s/docker.sock", f.dir.path);
+    fake = fake_http_start(path);
+    fake_http_on(fake, &(struct fake_rule){
+                           .prefix = "/_ping", .body = "OK", .headers = "Api-Version: 1.41\r\n"});
+    make_user(&f, "ann");
+    ck_assert_int_eq(rename(path, user_socket(&f, "ann")), 0);
+    ck_assert(fixture_wait(&f, is_disabled, "ann"));
+    LEAP_SECONDS(70);
+    ck_assert(!fake_http_wait_request(f.fake, NULL, UINT16_MAX, 200));
+    ck_assert_uint_eq(fake_http_accepted(fake), 1);
+    fake_http_stop(fake);
+    fixture_remove(&f);
+}
+END_TEST
+
 static bool says_more(struct fixture *f, const void *unused)
 {
     (void)unused;
@@ -354,5 +384,6 @@ CHECK_MAIN("found_sockets", 60, a_pattern_has_one_star_for_a_whole_name,
            users_who_are_there_at_the_start_have_rows_at_once_and_lose_nothing_by_a_restart,
            a_user_who_claims_roots_container_changes_nothing,
            a_socket_of_somebody_elses_and_a_link_are_left_alone,
+           another_engine_at_a_socket_that_nobody_named_is_no_failure,
            more_users_than_there_is_room_for_are_said_and_come_in_when_others_go,
            a_folder_of_users_that_appears_later_is_found)
