@@ -9,11 +9,10 @@
 #include <string.h>
 #include <sys/queue.h>
 
-// A socket with a row.
+// A socket with a row; a free place without a path.
 struct found_socket {
-    LIST_ENTRY(found_socket) all;
+    char *path;
     uint64_t gone_us; // when it vanished, CLOCK_MONOTONIC; 0: it is there
-    char path[];
 };
 
 struct pattern {
@@ -23,7 +22,7 @@ struct pattern {
     const char *name; // of the engine, static
     const struct engine_class *class;
     unsigned count, left_alone;
-    LIST_HEAD(, found_socket) sockets;
+    struct found_socket sockets[FOUND_SOCKETS_MAX];
     struct log_limit refusals;
     char text[];
 };
@@ -44,32 +43,32 @@ static void note(struct pattern *pattern)
 
 static struct found_socket *find(struct pattern *pattern, const char *path)
 {
-    struct found_socket *socket;
-
-    LIST_FOREACH (socket, &pattern->sockets, all)
-        if (strcmp(socket->path, path) == 0)
-            break;
-    return socket;
+    for (size_t i = 0; i < FOUND_SOCKETS_MAX; i++)
+        if (pattern->sockets[i].path && strcmp(pattern->sockets[i].path, path) == 0)
+            return &pattern->sockets[i];
+    return NULL;
 }
 
+// Return: NULL if there is no room, or no memory.
 static struct found_socket *own(struct pattern *pattern, const char *path)
 {
-    size_t len = strlen(path);
-    struct found_socket *socket = calloc(1, sizeof(*socket) + len + 1);
+    for (size_t i = 0; i < FOUND_SOCKETS_MAX; i++) {
+        struct found_socket *socket = &pattern->sockets[i];
 
-    if (!socket)
-        return NULL;
-    memcpy(socket->path, path, len);
-    LIST_INSERT_HEAD(&pattern->sockets, socket, all);
-    pattern->count++;
-    return socket;
+        if (socket->path)
+            continue;
+        *socket = (struct found_socket){.path = strdup(path)};
+        pattern->count += socket->path != NULL;
+        return socket->path ? socket : NULL;
+    }
+    return NULL;
 }
 
 static void disown(struct pattern *pattern, struct found_socket *socket)
 {
-    LIST_REMOVE(socket, all);
+    free(socket->path);
+    *socket = (struct found_socket){0};
     pattern->count--;
-    free(socket);
 }
 
 // --- coming --------------------------------------------------------------------------------------
@@ -144,12 +143,11 @@ static uint64_t drop_due(struct pattern *pattern, uint64_t now)
     uint64_t next_due = UINT64_MAX;
     unsigned before = pattern->count;
 
-    for (struct found_socket *socket = LIST_FIRST(&pattern->sockets), *next; socket;
-         socket = next) {
+    for (size_t i = 0; i < FOUND_SOCKETS_MAX; i++) {
+        struct found_socket *socket = &pattern->sockets[i];
         uint64_t due = socket->gone_us + FOUND_SOCKETS_LINGER_US;
 
-        next = LIST_NEXT(socket, all);
-        if (socket->gone_us == 0)
+        if (!socket->path || socket->gone_us == 0)
             continue;
         if (due > now) {
             next_due = due < next_due ? due : next_due;
@@ -204,10 +202,9 @@ static void on_pattern(void *userdata, const char *path, enum pattern_outcome ou
 
 static int begin_watch(struct pattern *pattern)
 {
-    struct found_socket *socket;
-
-    LIST_FOREACH (socket, &pattern->sockets, all)
-        doubt(pattern, socket);
+    for (size_t i = 0; i < FOUND_SOCKETS_MAX; i++)
+        if (pattern->sockets[i].path)
+            doubt(pattern, &pattern->sockets[i]);
     pattern->watch = pattern_watch_remove(pattern->watch);
     return pattern_watch_add(pattern->found->watcher, pattern->text, on_pattern, pattern,
                              &pattern->watch);
@@ -222,11 +219,10 @@ int found_sockets_watch(struct found_sockets *found, const char *name,
 
     if (!pattern)
         return -ENOMEM;
-    memcpy(pattern->text, text, len);
+    memcpy(pattern->text, text, len + 1);
     pattern->found = found;
     pattern->name = name;
     pattern->class = class;
-    LIST_INIT(&pattern->sockets);
     r = begin_watch(pattern);
     if (r < 0) {
         free(pattern);
@@ -252,8 +248,8 @@ void found_sockets_clear(struct found_sockets *found)
     while (!LIST_EMPTY(&found->patterns)) {
         struct pattern *pattern = LIST_FIRST(&found->patterns);
 
-        while (!LIST_EMPTY(&pattern->sockets))
-            disown(pattern, LIST_FIRST(&pattern->sockets));
+        for (size_t i = 0; i < FOUND_SOCKETS_MAX; i++)
+            free(pattern->sockets[i].path);
         pattern_watch_remove(pattern->watch);
         LIST_REMOVE(pattern, all);
         free(pattern);

@@ -302,7 +302,8 @@ static void docker_relist(void *instance)
         list_now(docker);
 }
 
-static const char *const default_places[] = {"/var/run/docker.sock", "/run/user/*/docker.sock", NULL};
+static const char *const default_places[] = {"/var/run/docker.sock", "/run/user/*/docker.sock",
+                                             NULL};
 
 const struct engine_class docker_engine = {.name = "docker",
                                            .default_places = default_places,

@@ -1,20 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pattern_watch.h"
 
-#include "containerd-meta/cleanup.h"
-
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <sys/stat.h>
 
 // A name that stands for "*", and the socket behind it.
 struct name {
-    LIST_ENTRY(name) all;
     struct pattern_watch *watch;
     struct socket_watch *socket;
     bool there;  // in the last look
@@ -28,7 +24,7 @@ struct pattern_watch {
     struct socket_watch *folder;
     char *pattern;
     unsigned count;
-    LIST_HEAD(, name) names;
+    struct name *names[PATTERN_NAMES_MAX]; // the first `count`
     void (*on_change)(void *userdata, const char *path, enum pattern_outcome outcome);
     void *userdata;
 };
@@ -118,21 +114,18 @@ static void on_socket(void *userdata, bool present, uint64_t inode)
     watch->on_change(watch->userdata, name->path, outcome);
 }
 
-static struct name *find(struct pattern_watch *watch, const char *text)
+static struct name *find(const struct pattern_watch *watch, const char *text)
 {
-    struct name *name;
-
-    LIST_FOREACH (name, &watch->names, all)
-        if (strcmp(name->text, text) == 0)
-            break;
-    return name;
+    for (unsigned i = 0; i < watch->count; i++)
+        if (strcmp(watch->names[i]->text, text) == 0)
+            return watch->names[i];
+    return NULL;
 }
 
-static void forget(struct name *name)
+static void free_name(struct name *name)
 {
-    LIST_REMOVE(name, all);
-    name->watch->count--;
-    socket_watch_remove(name->socket);
+    if (name->socket)
+        socket_watch_remove(name->socket);
     free(name->path);
     free(name);
 }
@@ -148,27 +141,34 @@ static void add(struct pattern_watch *watch, const char *text)
     if (!name)
         return;
     make_path(watch->pattern, text, path);
-    memcpy(name->text, text, strlen(text));
+    memcpy(name->text, text, strlen(text) + 1);
     name->watch = watch;
     name->there = true;
     name->path = strdup(path);
-    LIST_INSERT_HEAD(&watch->names, name, all);
-    watch->count++;
-    if (!name->path || socket_watch_add(watch->watcher, path, on_socket, name, &name->socket) < 0)
-        forget(name);
+    if (!name->path || socket_watch_add(watch->watcher, path, on_socket, name, &name->socket) < 0) {
+        free_name(name);
+        return;
+    }
+    watch->names[watch->count++] = name;
 }
 
 // Those that went are told before new ones are taken in: there may be room then.
 static void drop_gone(struct pattern_watch *watch)
 {
-    for (struct name *name = LIST_FIRST(&watch->names), *next; name; name = next) {
-        next = LIST_NEXT(name, all);
-        if (name->there)
+    unsigned left = 0;
+
+    for (unsigned i = 0; i < watch->count; i++) {
+        struct name *name = watch->names[i];
+
+        if (name->there) {
+            watch->names[left++] = name;
             continue;
+        }
         if (name->told)
             watch->on_change(watch->userdata, name->path, PATTERN_GONE);
-        forget(name);
+        free_name(name);
     }
+    watch->count = left;
 }
 
 static void each_entry(struct pattern_watch *watch,
@@ -204,12 +204,11 @@ static void add_missing(struct pattern_watch *watch, const char *text)
 static void on_folder(void *userdata, bool present, uint64_t inode)
 {
     struct pattern_watch *watch = userdata;
-    struct name *name;
 
     (void)present;
     (void)inode;
-    LIST_FOREACH (name, &watch->names, all)
-        name->there = false;
+    for (unsigned i = 0; i < watch->count; i++)
+        watch->names[i]->there = false;
     each_entry(watch, mark);
     drop_gone(watch);
     each_entry(watch, add_missing);
@@ -222,8 +221,7 @@ int pattern_watch_add(struct socket_watcher *watcher, const char *pattern,
                                         enum pattern_outcome outcome),
                       void *userdata, struct pattern_watch **out)
 {
-    CLEANUP(freep)
-    char *folder = NULL;
+    char folder[PATH_MAX];
     struct pattern_watch *watch;
     int r;
 
@@ -236,10 +234,9 @@ int pattern_watch_add(struct socket_watcher *watcher, const char *pattern,
     watch->on_change = on_change;
     watch->userdata = userdata;
     watch->pattern = strdup(pattern);
-    folder = strndup(pattern, folder_len(pattern));
-    r = watch->pattern && folder
-            ? socket_watch_add_folder(watcher, folder, on_folder, watch, &watch->folder)
-            : -ENOMEM;
+    snprintf(folder, sizeof(folder), "%.*s", (int)folder_len(pattern), pattern);
+    r = watch->pattern ? socket_watch_add_folder(watcher, folder, on_folder, watch, &watch->folder)
+                       : -ENOMEM;
     if (r < 0) {
         pattern_watch_remove(watch);
         return r;
@@ -252,8 +249,8 @@ struct pattern_watch *pattern_watch_remove(struct pattern_watch *watch)
 {
     if (!watch)
         return NULL;
-    while (!LIST_EMPTY(&watch->names))
-        forget(LIST_FIRST(&watch->names));
+    for (unsigned i = 0; i < watch->count; i++)
+        free_name(watch->names[i]);
     if (watch->folder)
         socket_watch_remove(watch->folder);
     free(watch->pattern);

@@ -180,8 +180,7 @@ START_TEST(a_bad_reload_leaves_the_running_configuration_in_force)
     kill(run.pid, SIGHUP);
     wait_told(&run, "READY=1");
     ck_assert_uint_eq(counter(&run, "config_reloads_total"), 1);
-    ck_assert_ptr_nonnull(
-        strstr(read_file(run.log), "engines.ecs: this version does not drive"));
+    ck_assert_ptr_nonnull(strstr(read_file(run.log), "engines.ecs: this version does not drive"));
     kill(run.pid, SIGINT);
     ck_assert_int_eq(wait_end(&run), 0);
     done(&run);
