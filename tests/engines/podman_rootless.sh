@@ -46,13 +46,24 @@ as_user() {
 }
 user_podman() { as_user "$podman_bin" "$@"; }
 
+# podman does its work in a process of its own, behind the one that was started.
+end_of_user() {
+    local pid
+    for pid in $(grep -lsF -- "$1" /proc/[0-9]*/cmdline | cut -d/ -f3); do
+        [ "$pid" = $$ ] || end "$pid"
+    done
+}
+
 stop_rootless() {
-    [ -z "${rootless_pid:-}" ] && return 0
+    local pause
+    [ -n "${rootless_pid:-}" ] || return 0
     user_podman rm -fa -t 0 >/dev/null 2>&1
     end "$rootless_pid"
+    end_of_user "$rootless_run/podman/podman.sock"
     rootless_pid=
     # The process that holds the user's namespace.
-    end "$(cat "$rootless_run/libpod/tmp/pause.pid" 2>/dev/null || echo 0)" KILL
+    pause=$(cat "$rootless_run/libpod/tmp/pause.pid" 2>/dev/null)
+    [ -z "$pause" ] || end "$pause" KILL
 }
 
 rootless_checks() {
@@ -80,6 +91,7 @@ rootless_checks() {
         "$(ctl inspect theirs | jq -r --arg socket "$sock" '.[0] | select(.groups.identity.socket == $socket) | .container.name')"
     check_member "roots_container_stands_beside_it" wake .container.name wake
     end "$rootless_pid"
+    end_of_user "$sock"
     rm -f "$sock"
     rootless_gone() { [ -z "$(row "$sock" .state)" ]; }
     check "a_user_who_logs_out_takes_the_row_along" until_true 20 rootless_gone
