@@ -31,10 +31,13 @@
 #define PACED_BYTES       (4u << 20)
 #define MESSAGES_PER_TURN 64u // of one stream, before others have theirs
 
-enum tag_kind { TAG_UNARY, TAG_SEND, TAG_HEADERS, TAG_MESSAGE, TAG_STATUS, TAG_COUNT };
+enum tag_kind { TAG_UNARY, TAG_SEND, TAG_HEADERS, TAG_MESSAGE, TAG_STATUS, TAG_COUNT, TAG_FENCE };
 
 struct tag {
-    struct rpc_call *call;
+    union {
+        struct rpc_call *call;
+        struct rpc_channel *channel; // of TAG_FENCE
+    };
     enum tag_kind kind;
 };
 
@@ -79,6 +82,7 @@ struct rpc_channel {
     LIST_ENTRY(rpc_channel) all;
     LIST_HEAD(, rpc_call) calls;
     grpc_channel *channel;
+    struct tag fence; // when it is closed
     int folder_fd;
     char socket[];
 };
@@ -96,7 +100,7 @@ struct rpc {
     pthread_mutex_t lock;
     pthread_cond_t drained; // `pending` is 0
     TAILQ_HEAD(ready_list, rpc_call) ready;
-    unsigned pending; // tags, over all calls
+    unsigned pending; // tags, over all calls and closed channels
 };
 
 // --- the completion queue's thread ---------------------------------------------------------------
@@ -164,21 +168,46 @@ static void keep_message(struct rpc_call *call)
         read_next(call);
 }
 
-static void on_tag(struct tag *tag)
+static void count_back(struct rpc *rpc)
 {
-    struct rpc_call *call = tag->call;
+    if (--rpc->pending == 0)
+        pthread_cond_signal(&rpc->drained);
+}
+
+static void on_call_tag(struct rpc_call *call, enum tag_kind kind)
+{
     struct rpc *rpc = call->rpc;
 
     pthread_mutex_lock(&rpc->lock);
     call->pending--;
-    rpc->pending--;
-    if (tag->kind == TAG_MESSAGE)
+    if (kind == TAG_MESSAGE)
         keep_message(call);
     if (call->pending == 0)
         make_ready(call);
-    if (rpc->pending == 0)
-        pthread_cond_signal(&rpc->drained);
+    count_back(rpc);
     pthread_mutex_unlock(&rpc->lock);
+}
+
+// The channel was closed, and nothing that its calls began is on its way any more.
+static void on_fence(struct rpc_channel *channel)
+{
+    struct rpc *rpc = channel->rpc;
+
+    grpc_channel_destroy(channel->channel);
+    if (channel->folder_fd >= 0)
+        close(channel->folder_fd);
+    free(channel);
+    pthread_mutex_lock(&rpc->lock);
+    count_back(rpc);
+    pthread_mutex_unlock(&rpc->lock);
+}
+
+static void on_tag(struct tag *tag)
+{
+    if (tag->kind == TAG_FENCE)
+        on_fence(tag->channel);
+    else
+        on_call_tag(tag->call, tag->kind);
 }
 
 static void *serve_queue(void *userdata)
@@ -406,7 +435,7 @@ static struct rpc_call *new_call(struct rpc_channel *channel, const struct rpc_r
     grpc_metadata_array_init(&call->trailing);
     call->details = grpc_empty_slice();
     for (int i = 0; i < TAG_COUNT; i++)
-        call->tags[i] = (struct tag){call, (enum tag_kind)i};
+        call->tags[i] = (struct tag){.call = call, .kind = (enum tag_kind)i};
     LIST_INSERT_HEAD(&channel->calls, call, all);
     return call;
 }
@@ -646,6 +675,23 @@ int rpc_channel_open(struct rpc *rpc, const char *socket, struct rpc_channel **o
     return 0;
 }
 
+// A call that begins when the connection is broken has the core connect again, in two steps of the
+// channel's own queue; a channel that is destroyed between them takes the second one all the same,
+// and then lives for ever (gRPC 1.51; later ones look). So it is destroyed when a watch, which goes
+// through that queue too, has come back: any state differs from that of a destroyed one.
+static void destroy_later(struct rpc_channel *channel)
+{
+    struct rpc *rpc = channel->rpc;
+
+    channel->fence = (struct tag){.channel = channel, .kind = TAG_FENCE};
+    pthread_mutex_lock(&rpc->lock);
+    rpc->pending++;
+    pthread_mutex_unlock(&rpc->lock);
+    grpc_channel_watch_connectivity_state(channel->channel, GRPC_CHANNEL_SHUTDOWN,
+                                          gpr_inf_future(GPR_CLOCK_REALTIME), rpc->queue,
+                                          &channel->fence);
+}
+
 struct rpc_channel *rpc_channel_close(struct rpc_channel *channel)
 {
     struct rpc_call *call;
@@ -658,11 +704,8 @@ struct rpc_channel *rpc_channel_close(struct rpc_channel *channel)
         LIST_REMOVE(call, all);
         LIST_INSERT_HEAD(&channel->rpc->orphans, call, all);
     }
-    grpc_channel_destroy(channel->channel);
-    if (channel->folder_fd >= 0)
-        close(channel->folder_fd);
     LIST_REMOVE(channel, all);
-    free(channel);
+    destroy_later(channel);
     return NULL;
 }
 
