@@ -7,6 +7,7 @@
 
 #include "socket_path.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <grpc/byte_buffer_reader.h>
 #include <grpc/grpc.h>
@@ -578,6 +579,28 @@ static void be_silent(gpr_log_func_args *args)
     (void)args; // what matters comes back as a status
 }
 
+// Debian builds Abseil, whose mutexes the core takes, with a search for deadlocks in each of them:
+// it costs time at every lock, half a megabyte that grows with the calls made, and ends the process
+// for what it thinks could be one. Builds of others do without it, as this does then.
+static void stop_searching_for_deadlocks(void)
+{
+    enum { IGNORE = 0 };
+    char name[96];
+    union {
+        void *symbol;
+        void (*set_mode)(int);
+    } found;
+
+    for (int release = 1; release < 16; release++) { // absl::debian3 in Debian 12
+        snprintf(name, sizeof(name),
+                 "_ZN4absl%zudebian%d29SetMutexDeadlockDetectionModeENS0_15OnDeadlockCycleE",
+                 strlen("debian1") + (release > 9), release);
+        found.symbol = dlsym(RTLD_DEFAULT, name);
+        if (found.symbol)
+            found.set_mode(IGNORE);
+    }
+}
+
 static int start_thread(struct rpc *rpc)
 {
     sigset_t all, before;
@@ -606,6 +629,7 @@ static int start(struct rpc *rpc)
     // The core polls five times a second for whom nobody polls; our thread always does.
     setenv("GRPC_CLIENT_CHANNEL_BACKUP_POLL_INTERVAL_MS", "0", 1);
     gpr_set_log_function(be_silent);
+    stop_searching_for_deadlocks();
     r = start_thread(rpc);
     rpc->started = r == 0;
     return r;
