@@ -2,12 +2,12 @@
 // containerd-meta: watches container engines and publishes what they know in shared memory.
 #include "daemon.h"
 #include "engine/engine.h"
+#include "heap_setup.h"
 #include "log.h"
 
 #include "shm/region.h"
 
 #include <getopt.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -148,8 +148,7 @@ int main(int argc, char **argv)
     int status;
 
     daemon_block_signals();
-    // What gRPC's threads receive the loop frees: in heaps of their own it would lie about.
-    mallopt(M_ARENA_MAX, 1);
+    heap_setup(argv);
     line.options.engine_names = line.names;
     line.options.engine_sockets = line.sockets;
     status = parse(argc, argv, &line);
