@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #define ANSWERS_MANY 256u
@@ -15,22 +16,28 @@
 struct heap_trim {
     sd_event_source *timer;
     unsigned answers; // since it was trimmed last
-    uint64_t earliest_us;
+    bool owed;        // once more, after the last answer
+    uint64_t earliest_us, last_answer_us;
 };
+
+static void arm(struct heap_trim *trim, uint64_t due_us)
+{
+    sd_event_source_set_time(trim->timer, due_us);
+    sd_event_source_set_enabled(trim->timer, SD_EVENT_ONESHOT);
+}
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct heap_trim *trim = userdata;
+    bool many = trim->answers >= ANSWERS_MANY;
 
-    uint64_t now = clock_us(CLOCK_MONOTONIC);
-
+    (void)source;
     (void)usec;
-    if (trim->answers >= ANSWERS_MANY) { // and once more when it is quiet again
-        sd_event_source_set_time(source, now + LAST_US);
-        sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
-    }
+    if (many || (trim->owed && trim->answers)) // and once more when it is quiet again
+        arm(trim, trim->last_answer_us + LAST_US);
+    trim->owed = many;
     trim->answers = 0;
-    trim->earliest_us = now + SELDOM_US;
+    trim->earliest_us = clock_us(CLOCK_MONOTONIC) + SELDOM_US;
     malloc_trim(0);
     return 0;
 }
@@ -39,12 +46,11 @@ void heap_trim_note(struct heap_trim *trim)
 {
     uint64_t soon_us;
 
+    trim->last_answer_us = clock_us(CLOCK_MONOTONIC);
     if (++trim->answers != ANSWERS_MANY)
         return;
-    soon_us = clock_us(CLOCK_MONOTONIC) + SOON_US;
-    sd_event_source_set_time(trim->timer,
-                             soon_us > trim->earliest_us ? soon_us : trim->earliest_us);
-    sd_event_source_set_enabled(trim->timer, SD_EVENT_ONESHOT);
+    soon_us = trim->last_answer_us + SOON_US;
+    arm(trim, soon_us > trim->earliest_us ? soon_us : trim->earliest_us);
 }
 
 int heap_trim_new(sd_event *event, struct heap_trim **out)

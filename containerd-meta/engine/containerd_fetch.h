@@ -13,9 +13,8 @@
 
 struct containerd_fetch;
 
-#define CONTAINERD_FETCH_MAX        65536u // containers and sandboxes; more are skipped and counted
-#define CONTAINERD_FETCH_PARALLEL   16u    // questions under way at once
-#define CONTAINERD_FETCH_TIMEOUT_MS 5000u  // of one
+#define CONTAINERD_FETCH_PARALLEL   16u   // questions under way at once
+#define CONTAINERD_FETCH_TIMEOUT_MS 5000u // of one
 // The bits of a status word that a task's beginning or end tells.
 #define CONTAINERD_FETCH_WHOLE_WORD (0xffu | 0xffu << 16 | CMETA_STATUS_HAS_EXIT)
 
