@@ -2,38 +2,24 @@
 // Source: CRI runtime.v1 (cri-api 0.20 to 0.36), RuntimeService and ImageService.
 #include "cri_fetch.h"
 
-#include "ask_queue.h"
 #include "containerd-meta/cleanup.h"
 #include "cri_images.h"
 #include "cri_record.h"
 #include "docker_inspect.h"
+#include "known.h"
 
 #include <errno.h>
-#include <search.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
-#define ID_BYTES_MAX 255u
-
-// A pod's sandbox or a container that is known, and the question about it.
-struct known {
-    struct ask ask;
-    LIST_ENTRY(known) all;
+// A pod's sandbox or a container, and the question about it.
+struct one {
+    struct known base;
     struct cri_fetch *fetch;
-    struct rpc_call *call;
-    engine_stamp asked;
     bool is_pod;
-    bool observed;            // the sink has been told more than the list had
-    bool lacks;               // its pod wasn't known then, or its own address
-    int32_t state;            // as the list or the last answer had it
-    uint32_t listed;          // generation of the last list that named it
-    struct pod *pod;          // it is this pod's sandbox
-    char *sandbox_id;         // it belongs to this one
-    struct container *answer; // between its status and its image
+    int32_t state; // as the list or the last answer had it
     struct cri_facts facts;
     bool has_size; // the answer, as far as it will
-    char id[];
 };
 
 struct cri_fetch {
@@ -46,147 +32,118 @@ struct cri_fetch {
     struct oci_context context;
     struct rpc_channel *channel;
     struct ask_queue *queue;
-    void *tree; // tsearch(3), by ID
-    LIST_HEAD(, known) all;
-    unsigned count;
-    uint32_t generation;
+    struct known_set known;
     struct cri_images *images;
 };
 
 // --- the known -----------------------------------------------------------------------------------
 
-static int compare_ids(const void *a, const void *b)
+static struct one *one_of(const struct known *known)
 {
-    return strcmp(a, b);
+    return (struct one *)(uintptr_t)known; // its first member
 }
 
-static struct known *find(const struct cri_fetch *fetch, const char *id)
+static struct one *find(const struct cri_fetch *fetch, const char *id)
 {
-    void *node = tfind(id, (void *const *)&fetch->tree, compare_ids);
-
-    return node ? (struct known *)((uintptr_t) * (void **)node - offsetof(struct known, id)) : NULL;
+    return one_of(known_find(&fetch->known, "", id));
 }
 
-static struct known *find_or_add(struct cri_fetch *fetch, const char *id)
+static struct one *find_or_add(struct cri_fetch *fetch, const char *id)
 {
-    struct known *known = find(fetch, id);
-    size_t bytes = strlen(id) + 1;
+    struct one *one = one_of(known_find_or_add(&fetch->known, "", id));
 
-    if (known)
-        return known;
-    if (bytes > 1 && bytes <= ID_BYTES_MAX && fetch->count < CRI_FETCH_MAX)
-        known = calloc(1, sizeof(*known) + bytes);
-    if (!known) {
+    if (!one) {
         fetch->sink->count(fetch->sink, 0, 0, 0, 1);
         return NULL;
     }
-    known->fetch = fetch;
-    known->state = -1;
-    memcpy(known->id, id, bytes);
-    if (!tsearch(known->id, &fetch->tree, compare_ids)) {
-        free(known);
-        return NULL;
-    }
-    LIST_INSERT_HEAD(&fetch->all, known, all);
-    fetch->count++;
-    return known;
+    if (!one->fetch)
+        one->state = -1;
+    one->fetch = fetch;
+    return one;
 }
 
-static void drop_answer(struct known *known)
+static void drop_answer(struct one *one)
 {
-    known->call = rpc_cancel(known->call);
-    known->answer = container_free(known->answer);
-    cri_facts_done(&known->facts);
-    known->facts = (struct cri_facts){0};
-    known->has_size = false;
+    one->base.call = rpc_cancel(one->base.call);
+    one->base.answer = container_free(one->base.answer);
+    cri_facts_done(&one->facts);
+    one->facts = (struct cri_facts){0};
+    one->has_size = false;
 }
 
-static void forget(struct known *known)
+static void end_question(struct known *known)
 {
-    struct cri_fetch *fetch = known->fetch;
-
-    drop_answer(known);
-    ask_forget(fetch->queue, &known->ask);
-    tdelete(known->id, &fetch->tree, compare_ids);
-    LIST_REMOVE(known, all);
-    fetch->count--;
-    pod_free(known->pod);
-    free(known->sandbox_id);
-    free(known);
+    drop_answer(one_of(known));
 }
 
-static void want(struct known *known)
+static void want(struct one *one)
 {
-    ask_now(known->fetch->queue, &known->ask);
+    ask_now(one->fetch->queue, &one->base.ask);
 }
 
 // --- telling the sink ----------------------------------------------------------------------------
 
-static const char *scope_of(const struct known *known)
+static const char *scope_of(const struct one *one)
 {
-    return docker_scope(known->id, known->fetch->type);
+    return docker_scope(one->base.id, one->fetch->type);
 }
 
-static void observe(struct known *known, const struct container *container)
+static void observe(struct one *one, const struct container *container)
 {
-    known->fetch->sink->observe(known->fetch->sink, known->asked, container);
-    known->observed = true;
+    one->fetch->sink->observe(one->fetch->sink, one->base.asked, container);
+    one->base.observed = true;
 }
 
-static void tell_gone(const struct known *known, engine_stamp asked)
+static void tell_gone(const struct one *one, engine_stamp asked)
 {
-    struct engine_sink *sink = known->fetch->sink;
+    struct engine_sink *sink = one->fetch->sink;
 
-    sink->gone(sink, asked, known->id, strlen(known->id), scope_of(known));
+    sink->gone(sink, asked, one->base.id, strlen(one->base.id), scope_of(one));
 }
 
-static void tell_reason(const struct known *known, uint32_t groups, enum cmeta_reason reason)
+static void tell_reason(const struct one *one, uint32_t groups, enum cmeta_reason reason)
 {
-    struct engine_sink *sink = known->fetch->sink;
+    struct engine_sink *sink = one->fetch->sink;
 
-    sink->reason(sink, known->id, strlen(known->id), scope_of(known), groups, reason);
+    sink->reason(sink, one->base.id, strlen(one->base.id), scope_of(one), groups, reason);
 }
 
-static bool sink_knows(const struct known *known)
+static bool sink_knows(const struct one *one)
 {
-    struct engine_sink *sink = known->fetch->sink;
+    struct engine_sink *sink = one->fetch->sink;
 
-    return sink->knows(sink, known->id, strlen(known->id), scope_of(known));
+    return sink->knows(sink, one->base.id, strlen(one->base.id), scope_of(one));
 }
 
 // --- pods ----------------------------------------------------------------------------------------
 
 // A pod is known now, or is another one: its containers are asked for again.
-static void take_pod(struct known *sandbox, struct pod *pod)
+static void take_pod(struct one *sandbox, struct pod *pod)
 {
-    struct known *known;
-
-    if (!pod || pod_equal(sandbox->pod, pod)) {
-        pod_free(pod);
+    if (!known_take_pod(&sandbox->base, pod))
         return;
+    for (struct known *member = known_first_of(&sandbox->base), *next; member; member = next) {
+        next = known_next_of(member);
+        if (member->observed || member->ask.phase == ASK_ASKED)
+            want(one_of(member));
     }
-    pod_free(sandbox->pod);
-    sandbox->pod = pod;
-    LIST_FOREACH (known, &sandbox->fetch->all, all)
-        if (known->sandbox_id && strcmp(known->sandbox_id, sandbox->id) == 0 &&
-            (known->observed || known->ask.phase == ASK_ASKED))
-            want(known);
 }
 
-static bool fold_pod(struct known *known, struct container *container)
+static bool fold_pod(struct one *one, struct container *container)
 {
-    struct known *sandbox;
+    struct one *sandbox;
 
-    if (!known->sandbox_id) {
+    if (!known_sandbox(&one->base)) {
         pod_apply_none(container);
         return true;
     }
-    sandbox = find_or_add(known->fetch, known->sandbox_id);
-    if (sandbox && sandbox->pod) {
-        pod_apply(sandbox->pod, container);
+    sandbox = find_or_add(one->fetch, known_sandbox(&one->base));
+    if (sandbox && sandbox->base.pod) {
+        pod_apply(sandbox->base.pod, container);
         return true;
     }
-    if (sandbox && sandbox != known && !sandbox->observed && sandbox->ask.phase == ASK_IDLE) {
+    if (sandbox && sandbox != one && !sandbox->base.observed &&
+        sandbox->base.ask.phase == ASK_IDLE) {
         sandbox->is_pod = true;
         want(sandbox);
     }
@@ -195,21 +152,21 @@ static bool fold_pod(struct known *known, struct container *container)
 
 // --- one question after the other ----------------------------------------------------------------
 
-static void finished(struct known *known)
+static void finished(struct one *one)
 {
-    drop_answer(known);
-    ask_done(known->fetch->queue, &known->ask);
+    drop_answer(one);
+    ask_done(one->fetch->queue, &one->base.ask);
 }
 
-static void try_later(struct known *known, const char *text)
+static void try_later(struct one *one, const char *text)
 {
-    struct cri_fetch *fetch = known->fetch;
+    struct cri_fetch *fetch = one->fetch;
 
-    drop_answer(known);
+    drop_answer(one);
     fetch->sink->count(fetch->sink, 0, 1, 0, 0);
-    if (!ask_failed(fetch->queue, &known->ask)) {
-        known->lacks = true; // the next list brings it up again
-        tell_reason(known, CMETA_GROUPS_ALL, CMETA_REASON_ENGINE_UNREACHABLE);
+    if (!ask_failed(fetch->queue, &one->base.ask)) {
+        one->base.lacks = true; // the next list brings it up again
+        tell_reason(one, CMETA_GROUPS_ALL, CMETA_REASON_ENGINE_UNREACHABLE);
     }
     fetch->failed(fetch->userdata, text);
 }
@@ -223,276 +180,275 @@ static bool is_not_found(const struct rpc_response *response)
 }
 
 // Gone, or not registered yet: twice is gone. A sandbox takes its containers' hope with it.
-static void on_not_found(struct known *known)
+static void on_not_found(struct one *one)
 {
-    const struct known *other;
+    const struct known *member = one->base.pod ? NULL : known_first_of(&one->base);
 
-    if (known->ask.attempts == 0) {
-        drop_answer(known);
-        ask_failed(known->fetch->queue, &known->ask);
+    if (one->base.ask.attempts == 0) {
+        drop_answer(one);
+        ask_failed(one->fetch->queue, &one->base.ask);
         return;
     }
-    LIST_FOREACH (other, &known->fetch->all, all)
-        if (other->sandbox_id && !known->pod && strcmp(other->sandbox_id, known->id) == 0)
-            tell_reason(other, CMETA_GROUP_BIT(CMETA_GROUP_POD), CMETA_REASON_ENGINE_UNKNOWN);
-    tell_gone(known, known->asked);
-    forget(known);
+    for (; member; member = known_next_of(member))
+        tell_reason(one_of(member), CMETA_GROUP_BIT(CMETA_GROUP_POD), CMETA_REASON_ENGINE_UNKNOWN);
+    tell_gone(one, one->base.asked);
+    known_forget(&one->base);
 }
 
-static int call(struct known *known, const char *method, const ProtobufCMessage *message,
+static int call(struct one *one, const char *method, const ProtobufCMessage *message,
                 void (*done)(void *userdata, const struct rpc_response *response))
 {
     struct rpc_request request = {
         .method = method, .message = message, .timeout_ms = CRI_FETCH_TIMEOUT_MS};
 
-    return rpc_call(known->fetch->channel, &request, done, known, &known->call);
+    return rpc_call(one->fetch->channel, &request, done, one, &one->base.call);
 }
 
-static void ask_image(struct known *known);
+static void ask_image(struct one *one);
 
-static void conclude(struct known *known, const Cri__Image *image)
+static void conclude(struct one *one, const Cri__Image *image)
 {
-    cri_record_add_image(known->answer, &known->facts, image);
-    observe(known, known->answer);
-    finished(known);
+    cri_record_add_image(one->base.answer, &one->facts, image);
+    observe(one, one->base.answer);
+    finished(one);
 }
 
 static void on_size(void *userdata, const struct rpc_response *response)
 {
-    struct known *known = userdata;
+    struct one *one = userdata;
     Cri__ContainerStatsResponse *answer = NULL;
     const Cri__Image *image = NULL;
 
-    known->call = NULL;
-    known->has_size = true; // or won't have it
+    one->base.call = NULL;
+    one->has_size = true; // or won't have it
     if (response->status == RPC_OK)
         answer = cri__container_stats_response__unpack(NULL, response->body_bytes, response->body);
     if (answer && answer->stats)
-        known->answer->content.size_rw = cri_record_size(answer->stats);
+        one->base.answer->content.size_rw = cri_record_size(answer->stats);
     if (answer)
         cri__container_stats_response__free_unpacked(answer, NULL);
-    if (known->facts.image_query &&
-        !cri_images_find(known->fetch->images, known->facts.image_query, &image)) {
-        ask_image(known); // pushed out meanwhile
+    if (one->facts.image_query &&
+        !cri_images_find(one->fetch->images, one->facts.image_query, &image)) {
+        ask_image(one); // pushed out meanwhile
         return;
     }
-    conclude(known, image);
+    conclude(one, image);
 }
 
 // The size of the writable layer, if it is wanted; then all is there.
-static void ask_size(struct known *known, const Cri__Image *image)
+static void ask_size(struct one *one, const Cri__Image *image)
 {
     Cri__ContainerStatsRequest message = CRI__CONTAINER_STATS_REQUEST__INIT;
 
-    message.container_id = known->id;
-    if (!known->fetch->host->with_size || known->has_size ||
-        call(known, "/runtime.v1.RuntimeService/ContainerStats", &message.base, on_size) < 0)
-        conclude(known, image);
+    message.container_id = (char *)(uintptr_t)one->base.id;
+    if (!one->fetch->host->with_size || one->has_size ||
+        call(one, "/runtime.v1.RuntimeService/ContainerStats", &message.base, on_size) < 0)
+        conclude(one, image);
 }
 
 static void on_image(void *userdata, const struct rpc_response *response)
 {
-    struct known *known = userdata;
+    struct one *one = userdata;
     Cri__ImageStatusResponse *answer;
     const Cri__Image *image = NULL;
 
-    known->call = NULL;
+    one->base.call = NULL;
     if (response->status != RPC_OK) {
-        try_later(known, response->text);
+        try_later(one, response->text);
         return;
     }
     answer = cri__image_status_response__unpack(NULL, response->body_bytes, response->body);
     if (!answer) {
-        try_later(known, "an image's status makes no sense");
+        try_later(one, "an image's status makes no sense");
         return;
     }
-    cri_images_put(known->fetch->images, known->facts.image_query, answer->image);
+    cri_images_put(one->fetch->images, one->facts.image_query, answer->image);
     answer->image = NULL;
     cri__image_status_response__free_unpacked(answer, NULL);
-    cri_images_find(known->fetch->images, known->facts.image_query, &image);
-    ask_size(known, image);
+    cri_images_find(one->fetch->images, one->facts.image_query, &image);
+    ask_size(one, image);
 }
 
-static void ask_image(struct known *known)
+static void ask_image(struct one *one)
 {
     Cri__ImageStatusRequest message = CRI__IMAGE_STATUS_REQUEST__INIT;
     Cri__ImageSpec spec = CRI__IMAGE_SPEC__INIT;
     const Cri__Image *image = NULL;
 
-    if (!known->facts.image_query ||
-        cri_images_find(known->fetch->images, known->facts.image_query, &image)) {
-        ask_size(known, image);
+    if (!one->facts.image_query ||
+        cri_images_find(one->fetch->images, one->facts.image_query, &image)) {
+        ask_size(one, image);
         return;
     }
-    observe(known, known->answer); // all the rest, at once
-    spec.image = known->facts.image_query;
+    observe(one, one->base.answer); // all the rest, at once
+    spec.image = one->facts.image_query;
     message.image = &spec;
-    if (call(known, "/runtime.v1.ImageService/ImageStatus", &message.base, on_image) < 0)
-        try_later(known, "an image can't be asked for: out of memory");
+    if (call(one, "/runtime.v1.ImageService/ImageStatus", &message.base, on_image) < 0)
+        try_later(one, "an image can't be asked for: out of memory");
 }
 
-static void take_status(struct known *known, const Cri__ContainerStatusResponse *answer)
+static void take_status(struct one *one, const Cri__ContainerStatusResponse *answer)
 {
-    struct cri_fetch *fetch = known->fetch;
+    struct cri_fetch *fetch = one->fetch;
 
-    known->answer = cri_record_from_status(answer, fetch->type, known->sandbox_id, &fetch->context,
-                                           &known->facts);
-    if (!known->answer) {
+    one->base.answer = cri_record_from_status(answer, fetch->type, known_sandbox(&one->base),
+                                              &fetch->context, &one->facts);
+    if (!one->base.answer) {
         fetch->sink->count(fetch->sink, 0, 0, 0, 1);
         return;
     }
-    if (!known->sandbox_id && known->facts.sandbox_id)
-        known->sandbox_id = strdup(known->facts.sandbox_id);
-    known->state = answer->status->state;
-    known->lacks = !fold_pod(known, known->answer);
+    if (one->facts.sandbox_id)
+        known_join(&one->base, one->facts.sandbox_id);
+    one->state = answer->status->state;
+    one->base.lacks = !fold_pod(one, one->base.answer);
 }
 
 static void on_status(void *userdata, const struct rpc_response *response)
 {
-    struct known *known = userdata;
+    struct one *one = userdata;
     Cri__ContainerStatusResponse *answer;
 
-    known->call = NULL;
+    one->base.call = NULL;
     if (is_not_found(response)) {
-        on_not_found(known);
+        on_not_found(one);
         return;
     }
     if (response->status != RPC_OK) {
-        try_later(known, response->text);
+        try_later(one, response->text);
         return;
     }
     answer = cri__container_status_response__unpack(NULL, response->body_bytes, response->body);
     if (answer) {
-        take_status(known, answer);
+        take_status(one, answer);
         cri__container_status_response__free_unpacked(answer, NULL);
     }
-    if (known->answer)
-        ask_image(known);
+    if (one->base.answer)
+        ask_image(one);
     else
-        try_later(known, "a container's status makes no sense");
+        try_later(one, "a container's status makes no sense");
 }
 
 static void on_pod(void *userdata, const struct rpc_response *response)
 {
-    struct known *known = userdata;
-    struct cri_fetch *fetch = known->fetch;
+    struct one *one = userdata;
+    struct cri_fetch *fetch = one->fetch;
     Cri__PodSandboxStatusResponse *answer = NULL;
     CLEANUP(container_freep)
     struct container *container = NULL;
 
-    known->call = NULL;
+    one->base.call = NULL;
     if (is_not_found(response)) {
-        on_not_found(known);
+        on_not_found(one);
         return;
     }
     if (response->status == RPC_OK)
         answer =
             cri__pod_sandbox_status_response__unpack(NULL, response->body_bytes, response->body);
     if (answer) {
-        take_pod(known, cri_record_pod_from_status(answer, fetch->type, &fetch->context));
+        take_pod(one, cri_record_pod_from_status(answer, fetch->type, &fetch->context));
         // Ready and without an address: the next list asks again.
-        known->lacks = known->pod && known->pod->is_ready && !known->pod->network_is_known;
-        if (known->pod)
-            container = cri_record_sandbox(answer, known->pod, &fetch->context);
+        one->base.lacks =
+            one->base.pod && one->base.pod->is_ready && !one->base.pod->network_is_known;
+        if (one->base.pod)
+            container = cri_record_sandbox(answer, one->base.pod, &fetch->context);
         if (container)
-            observe(known, container);
+            observe(one, container);
         if (answer->status)
-            known->state = answer->status->state;
+            one->state = answer->status->state;
         cri__pod_sandbox_status_response__free_unpacked(answer, NULL);
     }
     if (container)
-        finished(known);
+        finished(one);
     else
-        try_later(known,
+        try_later(one,
                   response->status == RPC_OK ? "a pod's status makes no sense" : response->text);
 }
 
 static void start(void *userdata, struct ask *ask)
 {
-    struct known *known = (struct known *)ask; // its first member
+    struct one *one = one_of((struct known *)ask); // its first member
     struct cri_fetch *fetch = userdata;
     Cri__PodSandboxStatusRequest pod = CRI__POD_SANDBOX_STATUS_REQUEST__INIT;
     Cri__ContainerStatusRequest container = CRI__CONTAINER_STATUS_REQUEST__INIT;
     int r;
 
-    known->asked = fetch->sink->stamp(fetch->sink);
-    pod.pod_sandbox_id = container.container_id = known->id;
+    one->base.asked = fetch->sink->stamp(fetch->sink);
+    pod.pod_sandbox_id = container.container_id = (char *)(uintptr_t)one->base.id;
     pod.verbose = container.verbose = true;
-    if (known->is_pod)
-        r = call(known, "/runtime.v1.RuntimeService/PodSandboxStatus", &pod.base, on_pod);
+    if (one->is_pod)
+        r = call(one, "/runtime.v1.RuntimeService/PodSandboxStatus", &pod.base, on_pod);
     else
-        r = call(known, "/runtime.v1.RuntimeService/ContainerStatus", &container.base, on_status);
+        r = call(one, "/runtime.v1.RuntimeService/ContainerStatus", &container.base, on_status);
     if (r < 0)
-        try_later(known, "nothing can be asked: out of memory");
+        try_later(one, "nothing can be asked: out of memory");
 }
 
 // --- the lists -----------------------------------------------------------------------------------
 
 void cri_fetch_list_begin(struct cri_fetch *fetch)
 {
-    fetch->generation++;
+    fetch->known.generation++;
 }
 
 // Still there; or news, or not known well: ask.
-static void listed(struct known *known, engine_stamp asked, int32_t state)
+static void listed(struct one *one, engine_stamp asked, int32_t state)
 {
-    struct engine_sink *sink = known->fetch->sink;
-    bool news = !known->observed || known->lacks || known->state != state || !sink_knows(known);
+    struct engine_sink *sink = one->fetch->sink;
+    bool news = !one->base.observed || one->base.lacks || one->state != state || !sink_knows(one);
 
-    known->listed = known->fetch->generation;
-    known->state = state;
-    sink->status(sink, asked, known->id, strlen(known->id), scope_of(known), 0, 0, -1, -1);
-    if (news && known->ask.phase == ASK_IDLE)
-        want(known);
+    one->base.listed = one->fetch->known.generation;
+    one->state = state;
+    sink->status(sink, asked, one->base.id, strlen(one->base.id), scope_of(one), 0, 0, -1, -1);
+    if (news && one->base.ask.phase == ASK_IDLE)
+        want(one);
 }
 
 void cri_fetch_pod(struct cri_fetch *fetch, engine_stamp asked, const Cri__PodSandbox *pod)
 {
-    struct known *known = find_or_add(fetch, pod->id);
+    struct one *one = find_or_add(fetch, pod->id);
     struct pod *told = NULL;
     CLEANUP(container_freep)
     struct container *container = NULL;
 
-    if (!known)
+    if (!one)
         return;
-    known->is_pod = true;
-    if (!known->observed) { // or a complete list would end what an earlier daemon left of it
+    one->is_pod = true;
+    if (!one->base.observed) { // or a complete list would end what an earlier daemon left of it
         told = cri_record_pod_from_list(pod, fetch->type, &fetch->context);
         container = told ? pod_to_container(told) : NULL;
         pod_free(told);
         if (container)
             fetch->sink->observe(fetch->sink, asked, container);
     }
-    listed(known, asked, pod->state);
+    listed(one, asked, pod->state);
 }
 
 void cri_fetch_container(struct cri_fetch *fetch, engine_stamp asked, const Cri__Container *element)
 {
-    struct known *known = find_or_add(fetch, element->id);
+    struct one *one = find_or_add(fetch, element->id);
     CLEANUP(container_freep)
     struct container *container = NULL;
 
-    if (!known)
+    if (!one)
         return;
-    if (!known->sandbox_id && *element->pod_sandbox_id)
-        known->sandbox_id = strdup(element->pod_sandbox_id);
-    if (!known->observed) { // a name is better than none
+    known_join(&one->base, element->pod_sandbox_id);
+    if (!one->base.observed) { // a name is better than none
         container = cri_record_from_list(element, fetch->type, &fetch->context, NULL);
         if (container)
             fetch->sink->observe(fetch->sink, asked, container);
     }
-    listed(known, asked, element->state);
+    listed(one, asked, element->state);
 }
 
 // What the sink still has was confirmed since the list was asked for: its events are yet to come.
 void cri_fetch_list_buried(struct cri_fetch *fetch)
 {
-    for (struct known *known = LIST_FIRST(&fetch->all), *next; known; known = next) {
+    for (struct known *known = LIST_FIRST(&fetch->known.all), *next; known; known = next) {
         next = LIST_NEXT(known, all);
         // What is being asked for was created meanwhile, or will be not found.
-        if (known->listed != fetch->generation && known->ask.phase == ASK_IDLE &&
-            !sink_knows(known))
-            forget(known);
+        if (known->listed != fetch->known.generation && known->ask.phase == ASK_IDLE &&
+            !sink_knows(one_of(known)))
+            known_forget(known);
     }
 }
 
@@ -500,22 +456,22 @@ void cri_fetch_list_buried(struct cri_fetch *fetch)
 
 void cri_fetch_changed(struct cri_fetch *fetch, const char *id, bool is_pod)
 {
-    struct known *known = find_or_add(fetch, id);
+    struct one *one = find_or_add(fetch, id);
 
-    if (!known)
+    if (!one)
         return;
-    known->is_pod |= is_pod;
-    want(known);
+    one->is_pod |= is_pod;
+    want(one);
 }
 
 void cri_fetch_gone(struct cri_fetch *fetch, const char *id)
 {
-    struct known *known = find(fetch, id);
+    struct one *one = find(fetch, id);
 
-    if (!known)
+    if (!one)
         return;
-    tell_gone(known, fetch->sink->stamp(fetch->sink));
-    forget(known);
+    tell_gone(one, fetch->sink->stamp(fetch->sink));
+    known_forget(&one->base);
 }
 
 void cri_fetch_forget_images(struct cri_fetch *fetch)
@@ -538,12 +494,12 @@ int cri_fetch_new(const struct engine_host *host, void (*failed)(void *userdata,
     fetch->failed = failed;
     fetch->userdata = userdata;
     fetch->type = CMETA_TYPE_CRI;
-    LIST_INIT(&fetch->all);
     (void)oci_host_namespaces_read(&fetch->host_namespaces, host->host_root);
     fetch->context = (struct oci_context){.limits = host->limits, .host = &fetch->host_namespaces};
     fetch->images = cri_images_new();
     r = fetch->images ? ask_queue_new(host->event, CRI_FETCH_PARALLEL, start, fetch, &fetch->queue)
                       : -ENOMEM;
+    known_set_init(&fetch->known, fetch->queue, sizeof(struct one), end_question);
     if (r < 0) {
         cri_fetch_free(fetch);
         return r;
@@ -558,10 +514,7 @@ struct cri_fetch *cri_fetch_free(struct cri_fetch *fetch)
         return NULL;
     if (fetch->queue)
         ask_queue_close(fetch->queue);
-    for (struct known *known = LIST_FIRST(&fetch->all), *next; known; known = next) {
-        next = LIST_NEXT(known, all);
-        forget(known);
-    }
+    known_set_done(&fetch->known);
     ask_queue_free(fetch->queue);
     cri_images_free(fetch->images);
     oci_host_namespaces_done(&fetch->host_namespaces);
@@ -581,9 +534,9 @@ void cri_fetch_close(struct cri_fetch *fetch)
     struct known *known;
 
     ask_queue_close(fetch->queue);
-    LIST_FOREACH (known, &fetch->all, all)
+    LIST_FOREACH (known, &fetch->known.all, all)
         if (known->ask.phase == ASK_ASKED) {
-            drop_answer(known);
+            drop_answer(one_of(known));
             ask_requeue(fetch->queue, &known->ask);
         }
     cri_images_clear(fetch->images);

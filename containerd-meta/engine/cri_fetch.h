@@ -10,9 +10,8 @@
 
 struct cri_fetch;
 
-#define CRI_FETCH_MAX        65536u // pods and containers; more are skipped and counted
-#define CRI_FETCH_PARALLEL   16u    // questions under way at once
-#define CRI_FETCH_TIMEOUT_MS 5000u  // of one
+#define CRI_FETCH_PARALLEL   16u   // questions under way at once
+#define CRI_FETCH_TIMEOUT_MS 5000u // of one
 
 /**
  * cri_fetch_new() - Return: 0 or -errno.

@@ -2,6 +2,7 @@
 #include "known.h"
 
 #include <search.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -118,12 +119,14 @@ static struct family *add_family(struct known_set *set, const char *ns, const ch
 void known_join(struct known *known, const char *sandbox_id)
 {
     struct known_set *set = known->set;
+    char id[KNOWN_ID_BYTES + 1]; // one that is too long stays no ID, and a sandbox's
 
-    if (known->family || !*sandbox_id || strlen(sandbox_id) >= KNOWN_ID_BYTES)
+    if (known->family || !*sandbox_id)
         return;
-    known->family = find_family(set, known->ns, sandbox_id);
+    snprintf(id, sizeof(id), "%s", sandbox_id);
+    known->family = find_family(set, known->ns, id);
     if (!known->family)
-        known->family = add_family(set, known->ns, sandbox_id);
+        known->family = add_family(set, known->ns, id);
     if (known->family)
         LIST_INSERT_HEAD(&known->family->members, known, siblings);
 }
