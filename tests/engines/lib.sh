@@ -97,8 +97,10 @@ check_member() { # TEXT NAME JQ VALUE: waits for it
 }
 absent() { ! ctl ps -aq --no-trunc | grep -q "$1"; }
 removed() { member_is "$1" .state removed; }
-# engine_state STATE: of the first engine that is enabled
-engine_state() { [ "$(ctl engines -o json | jq -r '[.[] | select(.state != "disabled")][0].state')" = "$1" ]; }
+# engine_state STATE: of the engine that the test started: its place is the test's own.
+engine_state() {
+    [ "$(ctl engines -o json | jq -r --arg work "$work" '[.[] | select(.state != "disabled" and (.socket // "" | startswith($work)))][0].state')" = "$1" ]
+}
 
 # fields PID: what the plugin says of a live process, JSON
 fields() {
