@@ -79,7 +79,7 @@ help:
 deps:
 	packaging/deps.sh
 
-all: $(BUILD)/containerd-meta $(BUILD)/containerd-meta-ctl $(BUILD)/libcontainer.so $(BUILD)/plugin-host
+all: $(BUILD)/containerd-meta $(BUILD)/containerd-meta-ctl $(BUILD)/containerd-meta-hook $(BUILD)/libcontainer.so $(BUILD)/plugin-host
 
 # --- objects -------------------------------------------------------------------------------------
 
@@ -154,6 +154,11 @@ $(BUILD)/libcontainer.so: $(call pic,$(PLUGIN_SRC) $(PLUGIN_SHM)) plugin/libcont
 $(BUILD)/plugin-host: $(call obj,tests/host/main.c) $(BUILD)/libhost.a $(BUILD)/libcmeta.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) -pie $(LDFLAGS) -rdynamic -o $@ $^ $(call pc,libs,$(HOST_PKGS)) -ldl -lpthread
+
+# Static: it runs on whatever host the daemon's container serves, and starts at once.
+$(BUILD)/containerd-meta-hook: $(call obj,hook/main.c)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -static -o $@ $^
 
 # --- tests ---------------------------------------------------------------------------------------
 

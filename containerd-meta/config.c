@@ -107,6 +107,28 @@ static int take_env(struct yaml_walk *walk, const yaml_node_t *node, void *userd
     return r;
 }
 
+static int take_nri(struct yaml_walk *walk, const yaml_node_t *node, void *userdata)
+{
+    static const char *const words[] = {"off", "auto", "on", NULL};
+    unsigned index;
+    int r = yaml_walk_word(walk, node, words, &index);
+
+    if (r == 0)
+        ((struct loading *)userdata)->config->nri = (enum config_nri)index;
+    return r;
+}
+
+static int take_oci_hook(struct yaml_walk *walk, const yaml_node_t *node, void *userdata)
+{
+    static const char *const words[] = {"off", "on", NULL};
+    unsigned index;
+    int r = yaml_walk_word(walk, node, words, &index);
+
+    if (r == 0)
+        ((struct loading *)userdata)->config->oci_hook = index != 0;
+    return r;
+}
+
 // Without slashes at its end: "/" is no other root than "".
 static bool normalise_root(char *root)
 {
@@ -324,6 +346,23 @@ static int set_defaults(struct config *config)
     return r == 0 && config->region_dir && config->host_root ? 0 : -ENOMEM;
 }
 
+// Whether an engine that is driven on request only was requested.
+static bool is_requested(const struct config *config, const struct engine_class *class)
+{
+    return class->protocol == ENGINE_NRI ? config->nri != CONFIG_NRI_OFF : config->oci_hook;
+}
+
+// What the block of such an engine says counts once its key has asked for it.
+static void settle_opt_in(struct config *config)
+{
+    for (size_t i = 0; i < config->engines_count; i++) {
+        const struct engine_class *class = engine_class_find(config->engines[i].name);
+
+        if (class && class->is_opt_in && !is_requested(config, class))
+            config->engines[i].enabled = config->engines[i].mentioned = false;
+    }
+}
+
 int config_parse(const char *name, const char *text, size_t len, struct config *config,
                  char *message, size_t message_size, char *notes, size_t notes_size)
 {
@@ -338,6 +377,8 @@ int config_parse(const char *name, const char *text, size_t len, struct config *
                                            {"verbosity", take_verbosity},
                                            {"env", take_env},
                                            {"host_root", take_host_root},
+                                           {"nri", take_nri},
+                                           {"oci_hook", take_oci_hook},
                                            {"engines", take_engines},
                                            {NULL, NULL}};
     struct loading loading = {.config = config, .notes = notes, .notes_size = notes_size};
@@ -361,6 +402,8 @@ int config_parse(const char *name, const char *text, size_t len, struct config *
             r = yaml_walk_mapping(&walk, root, keys, &loading);
         yaml_walk_close(&walk);
     }
+    if (r == 0)
+        settle_opt_in(config);
     if (r == -ENOMEM)
         snprintf(message, message_size, "%s: out of memory", name);
     if (r < 0)

@@ -25,6 +25,13 @@ struct config_engine {
     size_t places_count;
 };
 
+// Whether to be a plugin of the container runtime's NRI.
+enum config_nri {
+    CONFIG_NRI_OFF = 0,
+    CONFIG_NRI_AUTO, // where there is a socket
+    CONFIG_NRI_ON,   // the same; one that isn't there is worth a warning
+};
+
 struct config {
     char *region_dir;
     uint64_t region_max_bytes;
@@ -33,6 +40,8 @@ struct config {
     char *host_root;
     bool with_size;
     uint64_t engine_timeout_ns; // 0: none
+    enum config_nri nri;
+    bool oci_hook; // listen to OCI hooks
     struct container_limits limits;
     struct config_engine *engines; // all known names, in the order of the tables
     size_t engines_count;

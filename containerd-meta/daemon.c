@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 #include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
+#include <unistd.h>
 
 #define STANDBY_US    UINT64_C(200000)  // how often a standby tries to take over
 #define STORE_TICK_US UINT64_C(5000000) // how often the store is tidied while there is something
@@ -166,6 +168,31 @@ static int on_post(sd_event_source *source, void *userdata)
     return 0;
 }
 
+// --- NRI -----------------------------------------------------------------------------------------
+
+static bool has_socket(const struct config *config, const struct config_engine *engine)
+{
+    const char *const *places = engine_class_find(engine->name)->default_places;
+    char path[PATH_MAX];
+
+    for (size_t i = 0; engine->has_places ? i < engine->places_count : places[i] != NULL; i++) {
+        snprintf(path, sizeof(path), "%s%s", config->host_root,
+                 engine->has_places ? engine->places[i] : places[i]);
+        if (access(path, F_OK) == 0)
+            return true;
+    }
+    return false;
+}
+
+// Who asks for it is told where there is nothing to be had; it is waited for all the same.
+static void warn_without_nri(const struct config *config)
+{
+    for (size_t i = 0; config->nri == CONFIG_NRI_ON && i < config->engines_count; i++)
+        if (strcmp(config->engines[i].name, "nri") == 0 && config->engines[i].enabled &&
+            !has_socket(config, &config->engines[i]))
+            log_warning("nri: on, and there is no socket of it: is NRI enabled in the runtime?");
+}
+
 // --- reload --------------------------------------------------------------------------------------
 
 // Return: 0; -E2BIG or -ENOMEM, then nothing has changed.
@@ -182,6 +209,7 @@ static int take_config(struct daemon *daemon, struct config *config)
     config_done(&daemon->config);
     daemon->config = *config;
     instances_apply(daemon->instances);
+    warn_without_nri(config);
     store_retry(daemon->store);
     return 0;
 }
@@ -262,6 +290,7 @@ static int begin(struct daemon *daemon)
     if (r < 0)
         return r;
     instances_apply(daemon->instances);
+    warn_without_nri(&daemon->config);
     upkeep(daemon);
     log_info("containerd-meta %s: %s/%s is published", CMETA_VERSION, daemon->config.region_dir,
              CMETA_TABLE_NAME);

@@ -181,6 +181,31 @@ static bool sink_knows(struct engine_sink *sink, const char *id, size_t id_len, 
     return store_knows(instance->all->use.store, instance->row, &name);
 }
 
+static bool sink_is_complete(struct engine_sink *sink, const char *id, size_t id_len,
+                             const char *scope)
+{
+    struct cmeta_name name = name_of(id, id_len, scope);
+
+    return store_is_complete(instance_of(sink)->all->use.store, &name);
+}
+
+static bool sink_ask(struct engine_sink *sink, const char *engine, const char *id, size_t id_len)
+{
+    struct instances *all = instance_of(sink)->all;
+    bool any = false;
+
+    for (unsigned row = 0; row < STORE_ROWS; row++) {
+        struct instance *instance = all->rows[row];
+
+        if (!instance || !instance->engine || !instance->class->hint || instance->confined ||
+            strcmp(instance->name, engine) != 0 || instance->text.state != CMETA_ENGINE_CONNECTED)
+            continue;
+        instance->class->hint(instance->engine, id, id_len);
+        any = true;
+    }
+    return any;
+}
+
 static const struct engine_sink sink_template = {.stamp = sink_stamp,
                                                  .observe = sink_observe,
                                                  .status = sink_status,
@@ -190,7 +215,9 @@ static const struct engine_sink sink_template = {.stamp = sink_stamp,
                                                  .list_complete = sink_list_complete,
                                                  .state = sink_state,
                                                  .count = sink_count,
-                                                 .knows = sink_knows};
+                                                 .knows = sink_knows,
+                                                 .is_complete = sink_is_complete,
+                                                 .ask = sink_ask};
 
 // --- rows ----------------------------------------------------------------------------------------
 

@@ -680,6 +680,13 @@ bool store_knows(const struct store *store, unsigned row, const struct cmeta_nam
     return view && view->record;
 }
 
+bool store_is_complete(const struct store *store, const struct cmeta_name *name)
+{
+    const struct item *item = find(store, name);
+
+    return item && !item->removed && item->published_ns && !item->refused && !item->incomplete;
+}
+
 uint32_t store_claims(const struct store *store, unsigned row)
 {
     return store->claims[row];

@@ -87,9 +87,11 @@ bool store_tick(struct store *store, uint64_t monotonic_ns);
 // There may be room now: what couldn't be published is offered again at the next tick.
 void store_retry(struct store *store);
 
-// Whether a source has a live view of a container; how many it has; how many live containers there
-// are, and how many of them lack a group that rules read.
+// Whether a source has a live view of a container; whether a live container is published with all
+// groups that rules read; how many a source has; how many live containers there are, and how many
+// of them lack such a group.
 bool store_knows(const struct store *store, unsigned row, const struct cmeta_name *name);
+bool store_is_complete(const struct store *store, const struct cmeta_name *name);
 uint32_t store_claims(const struct store *store, unsigned row);
 uint32_t store_containers(const struct store *store);
 uint32_t store_incomplete(const struct store *store);

@@ -4,13 +4,14 @@
 #include <string.h>
 
 extern const struct engine_class docker_engine, podman_engine, containerd_engine, cri_engine,
-    incus_engine, edera_engine;
+    incus_engine, edera_engine, nri_engine, oci_hook_engine;
 
 // To add an engine: its file, its declaration above, its line here; and its name goes from the list
 // below.
 const struct engine_class *const engine_classes[] = {
     &docker_engine, &podman_engine, &containerd_engine, &cri_engine, &incus_engine,
-    &edera_engine,  NULL,
+    &edera_engine,  &nri_engine,    &oci_hook_engine, // last: they add to what the others know
+    NULL,
 };
 
 // Names that configurations may bear and that nothing drives yet.

@@ -70,6 +70,12 @@ struct engine_sink {
 
     // Whether this engine has a live view of the container (used to tell what a hint is worth).
     bool (*knows)(struct engine_sink *self, const char *id, size_t id_len, const char *scope);
+
+    // Whether the container's record is published with all groups that rules read.
+    bool (*is_complete)(struct engine_sink *self, const char *id, size_t id_len, const char *scope);
+
+    // Have the engine of that name asked for a container now. Whether there is one to be asked.
+    bool (*ask)(struct engine_sink *self, const char *engine, const char *id, size_t id_len);
 };
 
 // What an instance may use. Lives longer than the instance.
@@ -91,7 +97,14 @@ struct engine_host {
 
 // What is spoken at a place. One instance drives a place: where two classes of one protocol list
 // the same one, the class that comes first in engine_classes[] has it.
-enum engine_protocol { ENGINE_HTTP, ENGINE_GRPC, ENGINE_DBUS, ENGINE_FILES };
+enum engine_protocol {
+    ENGINE_HTTP,
+    ENGINE_GRPC,
+    ENGINE_DBUS,
+    ENGINE_FILES,
+    ENGINE_NRI,
+    ENGINE_HOOK
+};
 
 // What kind of place an engine is found at. It decides the key of the configuration that lists
 // places, and what is accepted there.
@@ -111,7 +124,8 @@ struct engine_class {
     // What its word is worth where several engines know a container: the higher wins, group by
     // group.
     int precedence;
-    uint16_t type; // enum cmeta_type, for logs and the row
+    uint16_t type;  // enum cmeta_type, for logs and the row
+    bool is_opt_in; // driven only where the configuration says so by a key of its own
     /**
      * start() - begin; returns at once, all work is done by events
      * Return: 0 and the instance, or -errno (the daemon says so in the engine's row and goes on).

@@ -123,10 +123,11 @@ static uint32_t host_flags(const json_t *namespaces, const struct oci_host_names
 
 // What no runtime grants by default and a privileged container has. Not simply all of the kernel's:
 // a runtime grants what it has itself, and in a container or a cut-down host that is less.
-static bool has_host_capabilities(const json_t *process)
+bool oci_spec_has_host_capabilities(const json_t *spec)
 {
     static const char *const names[] = {"CAP_SYS_ADMIN", "CAP_NET_ADMIN", "CAP_SYS_RAWIO",
                                         "CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"};
+    const json_t *process = json_object_get(spec, "process");
     const json_t *bounding = json_object_get(json_object_get(process, "capabilities"), "bounding");
     const json_t *element;
     unsigned found = 0;
@@ -182,7 +183,8 @@ bool oci_spec_is_privileged(const json_t *spec)
         return false;
     if (text_present(json_text(process, "selinuxLabel")))
         return false;
-    return kernel_is_writable(json_object_get(spec, "mounts")) && has_host_capabilities(process);
+    return kernel_is_writable(json_object_get(spec, "mounts")) &&
+           oci_spec_has_host_capabilities(spec);
 }
 
 static void set_security(struct container *container, const json_t *spec,

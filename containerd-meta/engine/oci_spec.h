@@ -73,6 +73,8 @@ void oci_spec_apply(struct container *container, const json_t *spec,
 // The spec grants everything: nothing masked or read-only, no seccomp, AppArmor or SELinux
 // confinement, a writable sysfs and cgroup, the capabilities that no runtime grants by default.
 bool oci_spec_is_privileged(const json_t *spec);
+// It grants those capabilities; without them a container isn't privileged, whatever else it is.
+bool oci_spec_has_host_capabilities(const json_t *spec);
 
 // An annotation of the spec, NULL if it isn't there.
 const char *oci_spec_annotation(const json_t *spec, const char *key);

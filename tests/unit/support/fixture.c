@@ -124,6 +124,10 @@ const char *fixture_engines(const struct fixture *f)
         place = f->fake && strcmp(f->http_engine, engine_classes[i]->name) == 0 ? f->socket : "";
         if (f->grpc && strcmp(f->grpc_engine, engine_classes[i]->name) == 0)
             place = f->grpc_socket;
+        if (strcmp(engine_classes[i]->name, "nri") == 0)
+            place = f->nri_socket;
+        if (strcmp(engine_classes[i]->name, "oci_hook") == 0)
+            place = f->hook_socket;
         len += (size_t)snprintf(yaml + len, sizeof(yaml) - len,
                                 "  %s:\n    enabled: true\n    %s: [%s]\n", engine_classes[i]->name,
                                 keys[engine_classes[i]->place], place);

@@ -27,6 +27,8 @@ struct fixture {
     struct fake_containerd *containerd;
     struct fake_cri *cri;
     struct fake_edera *edera;
+    char nri_socket[96];  // of a fake runtime's NRI, set by the test; "": none
+    char hook_socket[96]; // for hooks, the same
     sd_event *event;
     sd_event_source *post;
     struct http *http;
