@@ -201,6 +201,7 @@ $(BUILD)/socket-activate: $(call obj,tests/engines/socket_activate.c)
 # Programs that tests run; each is a dependency only where its sources are there.
 TEST_PROGRAMS := $(if $(wildcard containerd-meta/main.c),$(BUILD)/containerd-meta) \
 	$(if $(wildcard containerd-meta/ctl/main.c),$(BUILD)/containerd-meta-ctl) \
+	$(if $(wildcard hook/main.c),$(BUILD)/containerd-meta-hook) \
 	$(if $(wildcard plugin/plugin.c),$(BUILD)/libcontainer.so) \
 	$(if $(wildcard tests/host/main.c),$(BUILD)/plugin-host) \
 	$(if $(wildcard tests/fake/http_engine_main.c),$(BUILD)/fake-http-engine) \
@@ -242,7 +243,7 @@ $(VISIBLE_BIN): $(call obj,tests/bench/relay.c)
 bench: $(BENCH_BIN) $(VISIBLE_BIN) $(TEST_PROGRAMS)
 	BUILD="$(abspath $(BUILD))" tests/bench/run $(BUILD)/bench.json $(BENCH_BIN) $(wildcard tests/bench/*_bench.sh)
 
-OURS = $(SHM_SRC) $(DAEMON_SRC) $(wildcard containerd-meta/main.c) $(CTL_SRC) $(PLUGIN_SRC)
+OURS = $(SHM_SRC) $(wildcard hook/*.c) $(DAEMON_SRC) $(wildcard containerd-meta/main.c) $(CTL_SRC) $(PLUGIN_SRC)
 FORMATTED = $(shell git ls-files '*.c' '*.h')
 LINT_FLAGS = $(CPPFLAGS) $(CSTD) $(call pc,cflags,$(DAEMON_PKGS) $(CTL_PKGS)) -Itests
 
@@ -296,18 +297,23 @@ PLUGINDIR ?= $(LIBDIR)/containerd-meta
 FALCO_FILES := falco.container_plugin.yaml falco.yaml.snippet
 # What `make install` lays out; `make uninstall` takes away just that.
 INSTALLED = $(SBINDIR)/containerd-meta $(BINDIR)/containerd-meta-ctl $(PLUGINDIR)/libcontainer.so \
+	$(PLUGINDIR)/containerd-meta-hook $(DATADIR)/containerd-meta/hooks.d/containerd-meta.json \
 	$(UNITDIR)/system/containerd-meta.service $(LIBDIR)/tmpfiles.d/containerd-meta.conf \
 	$(LIBDIR)/sysusers.d/containerd-meta.conf $(DOCDIR)/README.md $(DOCDIR)/CHANGELOG.md \
 	$(addprefix $(DOCDIR)/,$(notdir $(wildcard docs/*.md))) \
 	$(addprefix $(DATADIR)/containerd-meta/falco/,$(FALCO_FILES) README.md) \
 	$(DATADIR)/containerd-meta/config.yaml
-fill = sed -e 's|@BINDIR@|$(SBINDIR)|' -e 's|@PLUGIN@|$(PLUGINDIR)/libcontainer.so|'
+fill = sed -e 's|@BINDIR@|$(SBINDIR)|' -e 's|@PLUGIN@|$(PLUGINDIR)/libcontainer.so|' \
+	-e 's|@HOOK@|$(PLUGINDIR)/containerd-meta-hook|'
 
 # The configuration is the administrator's: it is never overwritten.
 install: all
 	install -Dm755 $(BUILD)/containerd-meta $(DESTDIR)$(SBINDIR)/containerd-meta
 	install -Dm755 $(BUILD)/containerd-meta-ctl $(DESTDIR)$(BINDIR)/containerd-meta-ctl
 	install -Dm755 -s $(BUILD)/libcontainer.so $(DESTDIR)$(PLUGINDIR)/libcontainer.so
+	install -Dm755 -s $(BUILD)/containerd-meta-hook $(DESTDIR)$(PLUGINDIR)/containerd-meta-hook
+	install -d $(DESTDIR)$(DATADIR)/containerd-meta/hooks.d
+	$(fill) packaging/hooks.d/containerd-meta.json >$(DESTDIR)$(DATADIR)/containerd-meta/hooks.d/containerd-meta.json
 	install -d $(DESTDIR)$(UNITDIR)/system $(DESTDIR)$(DATADIR)/containerd-meta/falco $(DESTDIR)$(DOCDIR)
 	$(fill) systemd/containerd-meta.service >$(DESTDIR)$(UNITDIR)/system/containerd-meta.service
 	install -Dm644 systemd/containerd-meta.tmpfiles $(DESTDIR)$(LIBDIR)/tmpfiles.d/containerd-meta.conf
@@ -322,7 +328,7 @@ install: all
 
 uninstall:
 	rm -f $(addprefix $(DESTDIR),$(INSTALLED))
-	-rmdir $(addprefix $(DESTDIR),$(DATADIR)/containerd-meta/falco $(DATADIR)/containerd-meta $(DOCDIR) $(PLUGINDIR))
+	-rmdir $(addprefix $(DESTDIR),$(DATADIR)/containerd-meta/falco $(DATADIR)/containerd-meta/hooks.d $(DATADIR)/containerd-meta $(DOCDIR) $(PLUGINDIR))
 
 clean:
 	rm -rf $(BUILD)

@@ -5,7 +5,7 @@
 // What a hook tells is the state that its runtime knows: an ID, a process, and where the bundle is,
 // which tells more. The engine whose container it is knows the rest: it is asked, and where it is
 // there the answer is held back until the record is complete, HOLD_US at most. Its own word is
-// worth least. Only on request: containers wait for us (docs/before-the-start.md).
+// worth least. Only on request: containers wait for us (docs/oci-hook.md).
 //
 // Source: OCI runtime spec 1.0 to 1.2, "State" and "POSIX-platform Hooks".
 #include "bundle_record.h"
