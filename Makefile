@@ -158,7 +158,7 @@ $(BUILD)/plugin-host: $(call obj,tests/host/main.c) $(BUILD)/libhost.a $(BUILD)/
 # Static: it runs on whatever host the daemon's container serves, and starts at once.
 $(BUILD)/containerd-meta-hook: $(call obj,hook/main.c)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -static -o $@ $^
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(if $(SANITIZE),,-static) -o $@ $^
 
 # --- tests ---------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ check "install" run_make install
 for file in usr/sbin/containerd-meta usr/bin/containerd-meta-ctl usr/lib/containerd-meta/libcontainer.so \
     usr/lib/systemd/system/containerd-meta.service usr/lib/tmpfiles.d/containerd-meta.conf \
     usr/lib/sysusers.d/containerd-meta.conf etc/containerd-meta/config.yaml \
+    usr/lib/containerd-meta/containerd-meta-hook usr/share/containerd-meta/hooks.d/containerd-meta.json \
     usr/share/containerd-meta/falco/falco.container_plugin.yaml; do
     check "installed_${file##*/}" test -s "$to/$file"
 done
@@ -20,7 +21,11 @@ check "the_shipped_configuration_is_good" "$to/usr/sbin/containerd-meta" --check
 # Every key in it, uncommented, is good too.
 sed -n 's/^#\([a-z]\|  \)/\1/p' "$to/etc/containerd-meta/config.yaml" >"$work/all.yaml"
 check "and_so_are_its_commented_defaults" "$to/usr/sbin/containerd-meta" --check-config --config "$work/all.yaml"
-check_equal "which_are_all_there" 10 "$(grep -c '^[a-z_]*:' "$work/all.yaml")"
+check_equal "which_are_all_there" 12 "$(grep -c '^[a-z_]*:' "$work/all.yaml")"
+check "the_hook_needs_nothing_at_all" sh -c '! objdump -p "$1" | grep -q NEEDED' _ "$to/usr/lib/containerd-meta/containerd-meta-hook"
+check_equal "the_hook_is_enabled_by_nobody" "" "$(find "$to" -path '*oci/hooks.d*')"
+check "its_file_is_json" jq -e '.stages == ["createRuntime"] and .hook.path == "/usr/lib/containerd-meta/containerd-meta-hook"' \
+    "$to/usr/share/containerd-meta/hooks.d/containerd-meta.json"
 check "the_installed_plugin_loads" sh -c '"$1" --plugin "$2" --list >/dev/null' _ "$host_bin" "$to/usr/lib/containerd-meta/libcontainer.so"
 # plugins 1500, 70: it loads wherever Falco runs.
 needed() { objdump -p "$to/usr/lib/containerd-meta/libcontainer.so" | sed -n 's/^ *NEEDED *//p'; }
