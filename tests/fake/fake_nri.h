@@ -24,6 +24,7 @@ struct fake_nri {
     bool answer_late;           // RegisterPlugin is answered after Configure
     bool has_rpcs;              // NRI 0.12: methods of their own; else StateChange
     const char *name, *version; // of the runtime
+    int limit_ms;               // of an answer, as runtimes have one; 0: the program's ten seconds
     // What the plugin said.
     char plugin_name[64], plugin_index[8];
     int32_t events;
@@ -34,7 +35,7 @@ struct fake_nri {
 // What came back.
 struct fake_nri_reply {
     uint32_t stream;
-    int32_t code; // -1: the connection ended instead
+    int32_t code; // -1: the connection ended instead, or the limit passed
     char message[128];
     uint8_t payload[256];
     size_t bytes;
