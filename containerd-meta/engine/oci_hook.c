@@ -35,7 +35,7 @@
 
 // A hook that waits.
 struct held {
-    TAILQ_ENTRY(held) entry;
+    STAILQ_ENTRY(held) entry;
     int fd;
     uint64_t due_us;
     char scope[BUNDLE_SCOPE_SIZE];
@@ -44,7 +44,7 @@ struct held {
 
 // A container that was told of, until its process ends.
 struct followed {
-    TAILQ_ENTRY(followed) entry;
+    STAILQ_ENTRY(followed) entry;
     struct oci_hook *hook;
     sd_event_source *end; // of the process, or of the time that it is remembered
     int fd;               // pidfd; -1: none
@@ -57,8 +57,8 @@ struct oci_hook {
     struct engine_sink *sink;
     struct hook_socket *socket;
     struct oci_host_namespaces namespaces;
-    TAILQ_HEAD(, held) held;
-    TAILQ_HEAD(, followed) followed;
+    STAILQ_HEAD(, held) held;
+    STAILQ_HEAD(, followed) followed;
     unsigned held_count, followed_count;
     sd_event_source *post, *timer; // while hooks wait
     struct log_limit lateness;
@@ -77,7 +77,7 @@ struct told {
 
 static void let_go(struct oci_hook *hook, struct held *held)
 {
-    TAILQ_REMOVE(&hook->held, held, entry);
+    STAILQ_REMOVE(&hook->held, held, held, entry);
     hook->held_count--;
     hook_socket_answer(held->fd);
     free(held);
@@ -85,7 +85,8 @@ static void let_go(struct oci_hook *hook, struct held *held)
 
 static void arm(struct oci_hook *hook)
 {
-    const struct held *first = TAILQ_FIRST(&hook->held); // the first to come is the first to be due
+    const struct held *first =
+        STAILQ_FIRST(&hook->held); // the first to come is the first to be due
 
     if (first)
         sd_event_source_set_time(hook->timer, first->due_us);
@@ -99,8 +100,8 @@ static int on_post(sd_event_source *source, void *userdata)
     struct oci_hook *hook = userdata;
 
     (void)source;
-    for (struct held *held = TAILQ_FIRST(&hook->held), *next; held; held = next) {
-        next = TAILQ_NEXT(held, entry);
+    for (struct held *held = STAILQ_FIRST(&hook->held), *next; held; held = next) {
+        next = STAILQ_NEXT(held, entry);
         if (hook->sink->is_complete(hook->sink, held->id, strlen(held->id), held->scope))
             let_go(hook, held);
     }
@@ -117,7 +118,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 
     (void)source;
     (void)usec;
-    while ((held = TAILQ_FIRST(&hook->held)) && held->due_us <= now) {
+    while ((held = STAILQ_FIRST(&hook->held)) && held->due_us <= now) {
         let_go(hook, held);
         late++;
     }
@@ -141,7 +142,7 @@ static bool hold(struct oci_hook *hook, const struct told *told, int answer_fd)
     held->due_us = clock_us(CLOCK_MONOTONIC) + HOLD_US;
     memcpy(held->scope, told->scope, sizeof(held->scope));
     strcpy(held->id, told->id);
-    TAILQ_INSERT_TAIL(&hook->held, held, entry);
+    STAILQ_INSERT_TAIL(&hook->held, held, entry);
     if (hook->held_count++ == 0)
         arm(hook);
     return true;
@@ -149,13 +150,18 @@ static bool hold(struct oci_hook *hook, const struct told *told, int answer_fd)
 
 // --- containers that were told of ----------------------------------------------------------------
 
-static void forget(struct followed *followed)
+static void free_followed(struct followed *followed)
 {
-    TAILQ_REMOVE(&followed->hook->followed, followed, entry);
-    followed->hook->followed_count--;
     sd_event_source_disable_unref(followed->end);
     closep(&followed->fd);
     free(followed);
+}
+
+static void forget(struct followed *followed)
+{
+    STAILQ_REMOVE(&followed->hook->followed, followed, followed, entry);
+    followed->hook->followed_count--;
+    free_followed(followed);
 }
 
 static void ended(struct followed *followed)
@@ -198,7 +204,7 @@ static int follow(struct oci_hook *hook, const struct told *told, int64_t pid)
     memcpy(followed->scope, told->scope, sizeof(followed->scope));
     strcpy(followed->id, told->id);
     followed->fd = pid > 0 && pid <= INT_MAX ? (int)syscall(SYS_pidfd_open, (pid_t)pid, 0) : -1;
-    TAILQ_INSERT_TAIL(&hook->followed, followed, entry);
+    STAILQ_INSERT_TAIL(&hook->followed, followed, entry);
     hook->followed_count++;
     if (followed->fd >= 0)
         r = sd_event_add_io(hook->host->event, &followed->end, followed->fd, EPOLLIN,
@@ -213,8 +219,8 @@ static int follow(struct oci_hook *hook, const struct told *told, int64_t pid)
 
 static void forget_earlier(struct oci_hook *hook, const struct told *told)
 {
-    for (struct followed *one = TAILQ_FIRST(&hook->followed), *next; one; one = next) {
-        next = TAILQ_NEXT(one, entry);
+    for (struct followed *one = STAILQ_FIRST(&hook->followed), *next; one; one = next) {
+        next = STAILQ_NEXT(one, entry);
         if (strcmp(one->id, told->id) == 0 && strcmp(one->scope, told->scope) == 0)
             forget(one);
     }
@@ -353,12 +359,15 @@ static const struct hook_socket_calls socket_calls = {.state = on_state, .odd = 
 static void stop(void *instance)
 {
     struct oci_hook *hook = instance;
+    struct followed *followed;
 
     hook_socket_free(hook->socket);
-    while (!TAILQ_EMPTY(&hook->held))
-        let_go(hook, TAILQ_FIRST(&hook->held));
-    while (!TAILQ_EMPTY(&hook->followed))
-        forget(TAILQ_FIRST(&hook->followed));
+    while (!STAILQ_EMPTY(&hook->held))
+        let_go(hook, STAILQ_FIRST(&hook->held));
+    while ((followed = STAILQ_FIRST(&hook->followed))) {
+        STAILQ_REMOVE_HEAD(&hook->followed, entry);
+        free_followed(followed);
+    }
     sd_event_source_disable_unref(hook->post);
     sd_event_source_disable_unref(hook->timer);
     oci_host_namespaces_done(&hook->namespaces);
@@ -386,8 +395,8 @@ static int start(const struct engine_host *host, void **instance)
         return -ENOMEM;
     hook->host = host;
     hook->sink = host->sink;
-    TAILQ_INIT(&hook->held);
-    TAILQ_INIT(&hook->followed);
+    STAILQ_INIT(&hook->held);
+    STAILQ_INIT(&hook->followed);
     (void)oci_host_namespaces_read(&hook->namespaces, host->host_root);
     r = make_sources(hook);
     if (r >= 0)

@@ -169,7 +169,7 @@ struct hook_socket *hook_socket_free(struct hook_socket *own)
     if (!own)
         return NULL;
     sd_event_source_disable_unref(own->io);
-    if (own->inode && lstat(own->path, &st) == 0 && st.st_ino == own->inode)
+    if (own->path && own->inode && lstat(own->path, &st) == 0 && st.st_ino == own->inode)
         unlink(own->path);
     closep(&own->fd);
     free(own->path);

@@ -439,8 +439,8 @@ static void handle(struct nri *nri, struct nri_request *request)
         nri->calls->event(nri->userdata, &event);
 }
 
-// An event is done: it may be answered, if that hasn't happened already. Without room for its number
-// it is answered at its limit.
+// An event is done: it may be answered, if that hasn't happened already. Without room for its
+// number it is answered at its limit.
 static void tell_done(struct nri *nri, uint32_t stream)
 {
     pthread_mutex_lock(&nri->lock);
@@ -519,22 +519,22 @@ static int connect_to(const char *path, int *fd)
     char shorter[SOCKET_PATH_BYTES];
     CLEANUP(closep)
     int folder_fd = -1;
-    CLEANUP(closep)
-    int socket_fd = -1;
-    int r = socket_path_shorten(path, shorter, &folder_fd);
+    int socket_fd, r = socket_path_shorten(path, shorter, &folder_fd);
 
     if (r < 0)
         return r;
     memcpy(address.sun_path, shorter, strlen(shorter) + 1);
     socket_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (socket_fd < 0 || connect(socket_fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+    if (socket_fd < 0)
         return -errno;
-    r = check_peer(socket_fd);
+    r = connect(socket_fd, (struct sockaddr *)&address, sizeof(address)) < 0
+            ? -errno
+            : check_peer(socket_fd);
     if (r < 0)
-        return r;
-    *fd = socket_fd;
-    socket_fd = -1;
-    return 0;
+        close(socket_fd);
+    else
+        *fd = socket_fd;
+    return r;
 }
 
 static int start_thread(struct nri *nri)
