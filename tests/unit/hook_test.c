@@ -390,8 +390,10 @@ START_TEST(datagrams_of_others_leave_nothing_behind)
     make_bundle(&f, ID_A, CRIO_SPEC);
     play(&f, start_one); // whose process is followed from then on
     before = open_descriptors();
-    play(&f, send_datagrams);
-    ck_assert_uint_eq(open_descriptors(), before);
+    for (unsigned i = 0; i < 20; i++)
+        play(&f, send_datagrams);
+    // Some hundreds were sent; a few of the engine's own come and go.
+    ck_assert_uint_lt(open_descriptors(), before + 10);
     ck_assert_uint_eq(fixture_count(&f), 1);
     fixture_remove(&f);
 }
