@@ -8,11 +8,13 @@
 #include "tests/unit/support/fixture.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -428,6 +430,14 @@ static void send_half_a_list(struct script *script)
     fake_nri_is_closed(&script->nri);
 }
 
+// No more is coming, and answers would still be read.
+static void half_close(struct script *script)
+{
+    fake_nri_admit(&script->nri);
+    ck_assert_int_eq(shutdown(script->nri.fd, SHUT_WR), 0);
+    ck_assert(fake_nri_is_closed(&script->nri));
+}
+
 START_TEST(what_ends_a_connection_is_said)
 {
     static const struct {
@@ -435,6 +445,7 @@ START_TEST(what_ends_a_connection_is_said)
         const char *text;
     } ends[] = {{send_oversized, "what the runtime sent makes no sense"},
                 {send_half_a_frame_and_leave, "the runtime closed the connection"},
+                {half_close, "the runtime closed the connection"},
                 {refuse, "the runtime refuses the plugin: plugin is not welcome"},
                 {send_half_a_list, "the list of what is there makes no sense"}};
 
@@ -449,6 +460,36 @@ START_TEST(what_ends_a_connection_is_said)
                           ends[i].run == refuse || ends[i].run == send_half_a_list ? 0 : 1);
         plugin_end(&plugin);
     }
+}
+END_TEST
+
+// Without a look at the answers, and while the loop hangs: what is kept of it is bounded.
+static void flood(struct script *script)
+{
+    struct plugin *plugin = plugin_of(script);
+    struct pollfd ended = {.fd = -1, .events = 0};
+    unsigned i = 0;
+
+    fake_nri_admit(&script->nri);
+    ended.fd = script->nri.fd;
+    for (; i < 1000000 && poll(&ended, 1, 0) == 0; i++)
+        fake_nri_send(&script->nri, FAKE_NRI_PLUGIN, "CreateContainer", "", 0);
+    ck_assert_uint_lt(i, 1000000);
+    plugin->is_slow = false;
+    sem_post(&plugin->answered);
+}
+
+START_TEST(who_floods_is_left)
+{
+    struct plugin plugin;
+
+    plugin_open(&plugin);
+    plugin.is_slow = true;
+    play(&plugin.script, plugin.event, flood);
+    plugin_settle(&plugin, true);
+    ck_assert_uint_le(plugin.events, NRI_QUEUE_MAX + 1);
+    ck_assert_ptr_null(plugin.nri);
+    plugin_end(&plugin);
 }
 END_TEST
 
@@ -830,7 +871,7 @@ CHECK_MAIN("nri", 60, registers_with_events_that_every_runtime_knows,
            is_configured_before_its_registration_is_answered,
            bytes_may_come_one_by_one_and_mixed_with_others, a_loop_that_hangs_holds_nothing_up,
            after_a_hang_nothing_is_missing, odd_requests_are_answered_and_end_nothing,
-           what_ends_a_connection_is_said, nobody_there_is_an_error,
+           what_ends_a_connection_is_said, who_floods_is_left, nobody_there_is_an_error,
            each_answer_comes_after_its_record,
            ten_thousand_records_are_readable_before_their_answers, security_stays_unknown,
            a_list_in_pieces_is_put_together, a_runtime_that_restarts_is_found_again,
