@@ -156,7 +156,7 @@ $(BUILD)/plugin-host: $(call obj,tests/host/main.c) $(BUILD)/libhost.a $(BUILD)/
 	$(Q)$(CC) $(CFLAGS) -pie $(LDFLAGS) -rdynamic -o $@ $^ $(call pc,libs,$(HOST_PKGS)) -ldl -lpthread
 
 # Static: it runs on whatever host the daemon's container serves, and starts at once.
-$(BUILD)/containerd-meta-hook: $(call obj,hook/main.c)
+$(BUILD)/containerd-meta-hook: $(call obj,containerd-meta/hook/main.c)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(if $(SANITIZE),,-static) -o $@ $^
 
@@ -201,7 +201,7 @@ $(BUILD)/socket-activate: $(call obj,tests/engines/socket_activate.c)
 # Programs that tests run; each is a dependency only where its sources are there.
 TEST_PROGRAMS := $(if $(wildcard containerd-meta/main.c),$(BUILD)/containerd-meta) \
 	$(if $(wildcard containerd-meta/ctl/main.c),$(BUILD)/containerd-meta-ctl) \
-	$(if $(wildcard hook/main.c),$(BUILD)/containerd-meta-hook) \
+	$(if $(wildcard containerd-meta/hook/main.c),$(BUILD)/containerd-meta-hook) \
 	$(if $(wildcard plugin/plugin.c),$(BUILD)/libcontainer.so) \
 	$(if $(wildcard tests/host/main.c),$(BUILD)/plugin-host) \
 	$(if $(wildcard tests/fake/http_engine_main.c),$(BUILD)/fake-http-engine) \
@@ -243,7 +243,7 @@ $(VISIBLE_BIN): $(call obj,tests/bench/relay.c)
 bench: $(BENCH_BIN) $(VISIBLE_BIN) $(TEST_PROGRAMS)
 	BUILD="$(abspath $(BUILD))" tests/bench/run $(BUILD)/bench.json $(BENCH_BIN) $(wildcard tests/bench/*_bench.sh)
 
-OURS = $(SHM_SRC) $(wildcard hook/*.c) $(DAEMON_SRC) $(wildcard containerd-meta/main.c) $(CTL_SRC) $(PLUGIN_SRC)
+OURS = $(SHM_SRC) $(wildcard containerd-meta/hook/*.c) $(DAEMON_SRC) $(wildcard containerd-meta/main.c) $(CTL_SRC) $(PLUGIN_SRC)
 FORMATTED = $(shell git ls-files '*.c' '*.h')
 LINT_FLAGS = $(CPPFLAGS) $(CSTD) $(call pc,cflags,$(DAEMON_PKGS) $(CTL_PKGS)) -Itests
 

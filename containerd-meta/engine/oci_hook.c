@@ -16,7 +16,7 @@
 #include "containerd-meta/text.h"
 #include "containerd-meta/watch/hook_socket.h"
 #include "engine.h"
-#include "hook/hook.h"
+#include "containerd-meta/hook/hook.h"
 #include "spec_file.h"
 
 #include "shm/container_id.h"

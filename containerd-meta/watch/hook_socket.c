@@ -3,7 +3,7 @@
 
 #include "containerd-meta/cleanup.h"
 #include "containerd-meta/transport/socket_path.h"
-#include "hook/hook.h"
+#include "containerd-meta/hook/hook.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The OCI hook, from its stdin to the region: the real program, and a daemon's loop in the test's
 // thread.
-#include "hook/hook.h"
+#include "containerd-meta/hook/hook.h"
 #include "tests/unit/support/fixture.h"
 
 #include <errno.h>
