@@ -4,6 +4,7 @@
 #include "cleanup.h"
 #include "engine/engine.h"
 #include "log.h"
+#include "transport/http_url.h"
 #include "yaml_walk.h"
 
 #include "shm/region.h"
@@ -226,15 +227,15 @@ static int take_folder(struct yaml_walk *walk, const yaml_node_t *node, void *us
 
 static int take_url(struct yaml_walk *walk, const yaml_node_t *node, void *userdata)
 {
-    static const char scheme[] = "http://";
     CLEANUP(freep)
     char *text = NULL;
     int r = yaml_walk_string(walk, node, &text);
 
     if (r < 0)
         return r;
-    if (strncmp(text, scheme, strlen(scheme)) != 0 || !text[strlen(scheme)])
-        return yaml_walk_expected(walk, node, "a URL that begins with http://");
+    if (http_url_check(text) < 0)
+        return yaml_walk_expected(walk, node,
+                                  "a URL like http://169.254.170.2/v4/..., with a numeric address");
     return add_place(walk, node, ((struct loading *)userdata)->engine, text);
 }
 

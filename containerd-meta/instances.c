@@ -353,7 +353,11 @@ static void canonical(const char *host_root, const char *path, char out[PATH_MAX
     char whole[PATH_MAX], folder[PATH_MAX], resolved[PATH_MAX];
 
     if (*path != '/') { // a URL
-        snprintf(out, PATH_MAX, "%s", path);
+        size_t len = strlen(path);
+
+        while (len && path[len - 1] == '/')
+            len--;
+        snprintf(out, PATH_MAX, "%.*s", (int)len, path);
         return;
     }
     snprintf(whole, sizeof(whole), "%s%s", strcmp(host_root, "/") == 0 ? "" : host_root, path);
@@ -430,7 +434,9 @@ static void note_named(struct instance *instance, bool named)
 {
     if (!instance || instance->named == named)
         return;
-    instance->named = named;
+    instance->named = instance->host.named = named;
+    if (instance->text.state == CMETA_ENGINE_DISABLED) // refused for want of a word
+        instance->changed = true;
     instance->text.flags ^= CMETA_ENGINE_CONFIGURED;
     instance->dirty = true;
 }

@@ -3,6 +3,7 @@
 
 #include "containerd-meta/clock.h"
 #include "containerd-meta/log.h"
+#include "containerd-meta/transport/http_url.h"
 
 #include <string.h>
 
@@ -28,7 +29,8 @@ void connection_state(struct connection *connection, enum cmeta_engine_state sta
                       const char *error)
 {
     const struct engine_host *host = connection->host;
-    uint32_t flags = socket_watch_degraded(connection->watch) ? CMETA_ENGINE_DEGRADED : 0;
+    uint32_t flags =
+        connection->watch && socket_watch_degraded(connection->watch) ? CMETA_ENGINE_DEGRADED : 0;
 
     if (connection->state != state && state == CMETA_ENGINE_CONNECTED && !connection->said)
         say_connected(connection);
@@ -168,10 +170,13 @@ int connection_open(struct connection *connection, const struct engine_host *hos
     r = make_timer(connection, on_retry, &connection->retry);
     if (r >= 0)
         r = make_timer(connection, on_upkeep, &connection->upkeep);
-    if (r >= 0)
-        r = socket_watch_add(host->sockets, host->socket, on_socket, connection,
-                             &connection->watch);
-    return r;
+    if (r < 0)
+        return r;
+    if (http_url_is(host->socket)) { // nothing that could be watched: whether it is there is asked
+        set_timer(connection->retry, 0);
+        return 0;
+    }
+    return socket_watch_add(host->sockets, host->socket, on_socket, connection, &connection->watch);
 }
 
 void connection_close(struct connection *connection)

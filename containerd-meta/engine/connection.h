@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // An engine's connection, as far as it is the same for all engines with a socket: the socket is
 // waited for, the engine is asked to connect when there is one, again after a while that grows when
-// that failed, and looked after every ten seconds; its row says how it stands.
+// that failed, and looked after every ten seconds; its row says how it stands. One at a URL isn't
+// waited for: it is tried at once.
 //
 // Embedded in an engine's instance. Belongs to the loop's thread.
 #ifndef CONNECTION_H

@@ -4,6 +4,7 @@
 #include "http.h"
 
 #include "containerd-meta/cleanup.h"
+#include "http_url.h"
 #include "json_split.h"
 #include "socket_path.h"
 
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #define CONNECT_TIMEOUT_MS 500L
+#define REACH_TIMEOUT_MS   2000L // the same where a network is between
 #define BODY_MAX           (UINT64_C(16) << 20)
 #define LIST_MAX           (UINT64_C(64) << 20)
 #define RECORD_MAX         (UINT64_C(1) << 20)
@@ -34,7 +36,7 @@ struct http_call {
     CURL *easy;
     enum kind kind;
     int folder_fd; // for sockets whose path is too long
-    char *path;    // of the socket as the caller named it, for texts
+    char *path;    // of the socket as the caller named it, for texts; or a URL
     char socket[SOCKET_PATH_BYTES];
     unsigned timeout_ms;
     sd_event_source *patience; // of a stream: until its headers are there
@@ -146,6 +148,9 @@ static const char *connect_text(long os_errno)
     case ENOTSOCK:
     case EPROTOTYPE:
         return "it is no stream socket; check the configured path";
+    case ENETUNREACH:
+    case EHOSTUNREACH:
+        return "no way leads to this address; is it this machine's, or this container's?";
     default:
         return strerror((int)os_errno);
     }
@@ -198,6 +203,15 @@ static int curl_failure(const struct http_call *call, const char **words)
     }
 }
 
+// Nothing was sent yet when the time was over.
+static bool never_connected(const struct http_call *call)
+{
+    curl_off_t connected_us = 0;
+
+    curl_easy_getinfo(call->easy, CURLINFO_CONNECT_TIME_T, &connected_us);
+    return connected_us == 0;
+}
+
 // The outcome as -errno, with a text that names the socket, what went wrong and what to do.
 static int explain(struct http_call *call, char *text, size_t size)
 {
@@ -206,8 +220,12 @@ static int explain(struct http_call *call, char *text, size_t size)
 
     if (call->failure == -ETIMEDOUT ||
         (!call->failure && call->result == CURLE_OPERATION_TIMEDOUT)) {
-        snprintf(text, size, "%s: no whole answer within %u ms; the engine is overloaded or hangs",
-                 call->path, call->timeout_ms);
+        if (http_url_is(call->path) && never_connected(call))
+            snprintf(text, size, "%s: nobody answers at this address; is it right?", call->path);
+        else
+            snprintf(text, size,
+                     "%s: no whole answer within %u ms; the engine is overloaded or hangs",
+                     call->path, call->timeout_ms);
         return -ETIMEDOUT;
     }
     if (call->failure) {
@@ -606,8 +624,13 @@ struct http *http_free(struct http *http)
 
 static int set_socket(struct http_call *call, const char *path)
 {
-    int r = socket_path_shorten(path, call->socket, &call->folder_fd);
+    int r;
 
+    if (http_url_is(path)) {
+        r = http_url_check(path);
+        return r < 0 ? r : 0;
+    }
+    r = socket_path_shorten(path, call->socket, &call->folder_fd);
     if (r == -ENAMETOOLONG)
         return r;
     call->failure = r; // told to `done` like any other socket that isn't there
@@ -619,8 +642,9 @@ static int set_options(struct http_call *call, const struct http_request *reques
     CLEANUP(freep)
     char *url = NULL;
     CURL *easy = call->easy;
+    const bool far = http_url_is(request->socket);
 
-    if (asprintf(&url, "http://localhost%s", request->path) < 0)
+    if (asprintf(&url, "%s%s", far ? request->socket : "http://localhost", request->path) < 0)
         return -ENOMEM;
     curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -628,8 +652,10 @@ static int set_options(struct http_call *call, const struct http_request *reques
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "containerd-meta/" CMETA_VERSION);
-    curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, call->socket);
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L); // an engine leads nowhere else
+    if (!far)
+        curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, call->socket);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, far ? REACH_TIMEOUT_MS : CONNECT_TIMEOUT_MS);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
                      call->kind == KIND_STREAM ? 0L : (long)request->timeout_ms);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->error_buffer);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// HTTP/1.1 over Unix sockets: libcurl's multi interface driven by sd-event.
+// HTTP/1.1 over Unix sockets, and over TCP to a numeric address: libcurl's multi interface driven
+// by sd-event.
 //
 // One `struct http` serves the whole daemon; a call that hangs delays no other. All callbacks come
 // from the loop, outside libcurl: they may start and cancel calls, their own included; only
@@ -24,7 +25,8 @@ int http_new(sd_event *event, struct http **http);
 struct http *http_free(struct http *http);
 
 struct http_request {
-    const char *socket; // path of the Unix socket; any length
+    const char *socket; // path of the Unix socket, any length; or a URL (http_url.h), which `path`
+                        // is added to. Another URL: -EINVAL
     const char *path;   // path and query: "/v1.41/containers/json?all=1"
     bool head;          // HEAD instead of GET
     // Of the whole call, 0: none. Of a stream: until its headers are there, 0: 10 s; after them it

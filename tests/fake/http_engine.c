@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http_engine.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -39,7 +41,8 @@ struct connection {
 };
 
 struct fake_http {
-    char *path;
+    char *path;   // of its socket; or ADDRESS:PORT
+    char url[64]; // "" with a socket
     sd_event *event;
     int changed; // eventfd: something happened
     int control; // eventfd: the acceptor shall look again
@@ -487,7 +490,28 @@ static void *accept_all(void *userdata)
 
 // --- the engine as a whole -----------------------------------------------------------------------
 
-static int listen_on(const char *path)
+static bool is_address(const char *path)
+{
+    return *path != '/' && strchr(path, ':');
+}
+
+static int listen_on_address(const char *path)
+{
+    const char *colon = strchr(path, ':');
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)atoi(colon + 1))};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), one = 1;
+    char host[64];
+
+    snprintf(host, sizeof(host), "%.*s", (int)(colon - path), path);
+    if (fd < 0 || inet_pton(AF_INET, host, &address.sin_addr) != 1 ||
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
+        bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, BACKLOG) < 0)
+        die("listen on %s", path);
+    return fd;
+}
+
+static int listen_on_path(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     char folder[4096];
@@ -514,12 +538,39 @@ static int listen_on(const char *path)
     return fd;
 }
 
+static int listen_on(const char *path)
+{
+    return is_address(path) ? listen_on_address(path) : listen_on_path(path);
+}
+
+// The port that the kernel chose, where it was left to it: the same again after a pause.
+static void note_address(struct fake_http *fake)
+{
+    struct sockaddr_in address;
+    socklen_t len = sizeof(address);
+    char host[INET_ADDRSTRLEN];
+
+    if (getsockname(fake->listener, (struct sockaddr *)&address, &len) < 0)
+        die("getsockname");
+    free(fake->path);
+    if (asprintf(&fake->path, "%s:%u", inet_ntop(AF_INET, &address.sin_addr, host, sizeof(host)),
+                 ntohs(address.sin_port)) < 0)
+        die("memory");
+    snprintf(fake->url, sizeof(fake->url), "http://%s", fake->path);
+}
+
+const char *fake_http_url(const struct fake_http *fake)
+{
+    return fake->url;
+}
+
 struct fake_http *fake_http_start(const char *path)
 {
     struct fake_http *fake = need(calloc(1, sizeof(*fake)));
     pthread_condattr_t monotonic;
 
-    unlink(path);
+    if (!is_address(path))
+        unlink(path);
     fake->path = need(strdup(path));
     fake->changed = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     fake->control = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -531,6 +582,8 @@ struct fake_http *fake_http_start(const char *path)
     pthread_cond_init(&fake->wake, &monotonic);
     pthread_condattr_destroy(&monotonic);
     fake->listener = listen_on(path);
+    if (is_address(path))
+        note_address(fake);
     fake->accepting = true;
     if (pthread_create(&fake->acceptor, NULL, accept_all, fake) != 0)
         die("thread");
@@ -573,15 +626,33 @@ void fake_http_refuse(struct fake_http *fake)
 void fake_http_down(struct fake_http *fake)
 {
     close_listener(fake);
-    unlink(fake->path);
+    if (!*fake->url)
+        unlink(fake->path);
     fake_http_cut(fake);
+}
+
+static void serve_again(struct fake_http *fake, int fd)
+{
+    int old;
+
+    lock(fake);
+    old = fake->listener;
+    fake->listener = fd;
+    listener_end(old);
+    unlock(fake);
+    raise_event(fake->control);
 }
 
 void fake_http_replace(struct fake_http *fake)
 {
     char *beside = NULL;
-    int fd, old;
+    int fd;
 
+    if (*fake->url) { // an address is one listener's at a time
+        close_listener(fake);
+        serve_again(fake, listen_on(fake->path));
+        return;
+    }
     if (asprintf(&beside, "%s.new", fake->path) < 0)
         die("memory");
     unlink(beside);
@@ -590,12 +661,7 @@ void fake_http_replace(struct fake_http *fake)
     if (rename(beside, fake->path) < 0)
         die("rename %s", beside);
     free(beside);
-    lock(fake);
-    old = fake->listener;
-    fake->listener = fd;
-    listener_end(old);
-    unlock(fake);
-    raise_event(fake->control);
+    serve_again(fake, fd);
 }
 
 void fake_http_accept(struct fake_http *fake, bool accept)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A scriptable HTTP engine on a Unix socket: it does on demand what a real one won't.
+// A scriptable HTTP engine on a Unix socket, or at an address: it does on demand what a real one
+// won't.
 //
 //     struct fake_http *fake = fake_http_start(path);
 //     fake_http_use_loop(fake, event);                        // waits run this loop meanwhile
@@ -52,8 +53,10 @@ struct fake_rule {
     unsigned times;      // how often it applies; 0: for ever
 };
 
-// Listens on @path, whatever lay there before.
+// Listens on @path, whatever lay there before; or at ADDRESS:PORT, where port 0 is any.
 struct fake_http *fake_http_start(const char *path);
+// "http://ADDRESS:PORT" of one that listens at an address, else "".
+const char *fake_http_url(const struct fake_http *fake);
 // Ends connections and threads, removes the socket. Return: NULL.
 struct fake_http *fake_http_stop(struct fake_http *fake);
 
@@ -118,7 +121,7 @@ void fake_http_refuse(struct fake_http *fake);
 // The engine stops: nobody listens, the file is gone, connections are cut.
 void fake_http_down(struct fake_http *fake);
 // A new socket takes the file's place (another inode), atomically, and is served. Connections made
-// through the old one stay.
+// through the old one stay. At an address: it listens again.
 void fake_http_replace(struct fake_http *fake);
 // Connections are cut, as when the process is killed.
 void fake_http_cut(struct fake_http *fake);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The fake HTTP engine for shell scenarios: fake-http-engine SOCKET SCRIPT
+// The fake HTTP engine for shell scenarios: fake-http-engine SOCKET|ADDRESS:PORT SCRIPT
 //
 // A script line is a rule; the last that matches wins, '#' begins a comment:
 //     METHOD PREFIX ACTION [key=value]...
@@ -263,7 +263,7 @@ int main(int argc, char **argv)
     int signals;
 
     if (argc != 3) {
-        fprintf(stderr, "usage: fake-http-engine SOCKET SCRIPT\n");
+        fprintf(stderr, "usage: fake-http-engine SOCKET|ADDRESS:PORT SCRIPT\n");
         return 2;
     }
     sigemptyset(&set);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // HTTP against a server that behaves, and against one that doesn't.
 #include "containerd-meta/transport/http.h"
+#include "containerd-meta/transport/http_url.h"
 #include "fake/http_engine.h"
 #include "unit/support/check_main.h"
 
@@ -23,14 +24,27 @@ static sd_event *event;
 static struct http *http;
 static struct fake_http *fake;
 
+static void begin_at(const char *place)
+{
+    ck_assert_int_ge(sd_event_new(&event), 0);
+    ck_assert_int_eq(http_new(event, &http), 0);
+    fake = fake_http_start(place);
+    fake_http_use_loop(fake, event);
+}
+
 static void begin(void)
 {
     temp_dir_make(&dir);
     snprintf(socket_path, sizeof(socket_path), "%s/engine.sock", dir.path);
-    ck_assert_int_ge(sd_event_new(&event), 0);
-    ck_assert_int_eq(http_new(event, &http), 0);
-    fake = fake_http_start(socket_path);
-    fake_http_use_loop(fake, event);
+    begin_at(socket_path);
+}
+
+// The place of the engine is a URL.
+static void begin_at_address(void)
+{
+    temp_dir_make(&dir);
+    begin_at("127.0.0.1:0");
+    snprintf(socket_path, sizeof(socket_path), "%s/v4/x", fake_http_url(fake));
 }
 
 static void end(void)
@@ -158,7 +172,8 @@ static void assert_fails(const struct outcome *outcome, int error, const char *w
 {
     ck_assert_int_eq(outcome->error, error);
     ck_assert_msg(strstr(outcome->text, words) != NULL, "text: %s", outcome->text);
-    ck_assert_msg(strstr(outcome->text, ".sock") != NULL, "no socket in: %s", outcome->text);
+    ck_assert_msg(strstr(outcome->text, ".sock") || strstr(outcome->text, "http://127.0.0.1:"),
+                  "no socket in: %s", outcome->text);
 }
 
 // --- short questions -----------------------------------------------------------------------------
@@ -979,8 +994,127 @@ START_TEST(hundreds_of_calls_at_once)
 }
 END_TEST
 
-CHECK_MAIN("http", 60, an_answer_has_status_headers_and_body, head_brings_headers_and_no_body,
-           any_status_is_an_answer, a_body_cut_into_chunks_of_one_byte_is_whole_again,
+// --- engines at an address -----------------------------------------------------------------------
+
+START_TEST(a_url_is_http_with_a_numeric_address)
+{
+    static const struct {
+        const char *url;
+        int reach;
+    } urls[] = {
+        {"http://169.254.170.2/v4/3c6f", HTTP_URL_NEAR},
+        {"http://127.0.0.1:51679", HTTP_URL_NEAR},
+        {"http://127.255.1.2/a/b", HTTP_URL_NEAR},
+        {"http://[::1]:80/v4", HTTP_URL_NEAR},
+        {"http://[fe80::a9fe:a9fe]/v4", HTTP_URL_NEAR},
+        {"http://[fd00:ec2::23]/v4", HTTP_URL_NEAR},
+        {"HTTP://169.254.170.2", HTTP_URL_NEAR},
+        {"http://10.1.2.3:8080/v4", HTTP_URL_FAR},
+        {"http://169.255.170.2/v4", HTTP_URL_FAR},
+        {"http://2130706434/v4", HTTP_URL_NEAR}, // as libcurl would have it: 127.0.0.2
+        {"http://[2001:db8::1]/v4", HTTP_URL_FAR},
+        {"http://[::ffff:10.0.0.1]/v4", HTTP_URL_FAR},
+        {"", -EINVAL},
+        {"http://", -EINVAL},
+        {"http:///v4", -EINVAL},
+        {"169.254.170.2/v4", -EINVAL},
+        {"https://169.254.170.2/v4", -EINVAL},
+        {"file:///etc/shadow", -EINVAL},
+        {"unix:///run/docker.sock", -EINVAL},
+        {"ftp://127.0.0.1/", -EINVAL},
+        {"http://metadata.internal/v4", -EINVAL},
+        {"http://localhost/v4", -EINVAL},
+        {"http://127.0.0.1.evil.test/", -EINVAL},
+        {"http://me:secret@127.0.0.1/v4", -EINVAL},
+        {"http://me@127.0.0.1/v4", -EINVAL},
+        {"http://127.0.0.1/v4?x=1", -EINVAL},
+        {"http://127.0.0.1/v4#x", -EINVAL},
+        {"http://127.0.0.1:99999/v4", -EINVAL},
+        {"http://127.0.0.1/a b", -EINVAL},
+        {"http://127.0.0.1/a\r\nHost: b", -EINVAL},
+        {"http://[::1", -EINVAL},
+    };
+
+    for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++)
+        ck_assert_msg(http_url_check(urls[i].url) == urls[i].reach, "%s: %d", urls[i].url,
+                      http_url_check(urls[i].url));
+}
+END_TEST
+
+START_TEST(an_address_is_asked_as_a_socket_is)
+{
+    struct outcome outcome = {0};
+
+    setenv("http_proxy", "http://127.0.0.1:9/", 1); // nobody's business but the engine's
+    begin_at_address();
+    fake_http_answer(fake, "/v4/x/task", 200, "{\"Family\":\"cart\"}");
+    get("/task", &outcome);
+    await(is_done, &outcome);
+    ck_assert_int_eq(outcome.error, 0);
+    ck_assert_int_eq(outcome.status, 200);
+    ck_assert_str_eq(outcome.body, "{\"Family\":\"cart\"}");
+    unsetenv("http_proxy");
+    end();
+}
+END_TEST
+
+START_TEST(a_name_is_never_resolved)
+{
+    struct outcome outcome = {0};
+    struct http_request request = {.socket = "http://name.test", .path = "/task"};
+
+    begin_at_address();
+    ck_assert_int_eq(http_get(http, &request, on_done, &outcome, &outcome.call), -EINVAL);
+    end();
+}
+END_TEST
+
+START_TEST(a_redirect_is_an_answer_and_not_followed)
+{
+    struct outcome outcome = {0};
+    char header[256];
+
+    begin_at_address();
+    snprintf(header, sizeof(header), "Location: %s/elsewhere\r\n", fake_http_url(fake));
+    fake_http_on(fake,
+                 &(struct fake_rule){.prefix = "/v4/x/task", .status = 307, .headers = header});
+    fake_http_answer(fake, "/elsewhere", 200, "{}");
+    get("/task", &outcome);
+    await(is_done, &outcome);
+    ck_assert_int_eq(outcome.error, 0);
+    ck_assert_int_eq(outcome.status, 307);
+    ck_assert_uint_eq(fake_http_requests(fake, "/elsewhere"), 0);
+    end();
+}
+END_TEST
+
+START_TEST(an_address_that_refuses_or_hangs_says_so)
+{
+    struct outcome refused = {0}, hung = {0}, again = {0};
+
+    begin_at_address();
+    fake_http_on(fake, &(struct fake_rule){.prefix = "/v4/x/hung", .action = FAKE_HANG});
+    fake_http_answer(fake, "/v4/x/again", 200, "{}");
+    get_from(socket_path, "/hung", 100, 0, &hung);
+    await(is_done, &hung);
+    assert_fails(&hung, -ETIMEDOUT, "no whole answer within 100 ms");
+    fake_http_down(fake);
+    get("/refused", &refused);
+    await(is_done, &refused);
+    assert_fails(&refused, -ECONNREFUSED, "nobody listens");
+    fake_http_replace(fake);
+    get("/again", &again);
+    await(is_done, &again);
+    ck_assert_int_eq(again.error, 0);
+    end();
+}
+END_TEST
+
+CHECK_MAIN("http", 60, a_url_is_http_with_a_numeric_address, an_address_is_asked_as_a_socket_is,
+           a_name_is_never_resolved, a_redirect_is_an_answer_and_not_followed,
+           an_address_that_refuses_or_hangs_says_so, an_answer_has_status_headers_and_body,
+           head_brings_headers_and_no_body, any_status_is_an_answer,
+           a_body_cut_into_chunks_of_one_byte_is_whole_again,
            a_socket_path_longer_than_the_kernel_takes, hung_server_does_not_delay_another_call,
            hung_server_ends_by_its_timeout, hung_stream_ends_when_no_headers_come,
            half_a_chunk_is_an_error_not_a_hang, half_an_answer_and_then_silence_ends_by_its_timeout,
