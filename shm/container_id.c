@@ -296,13 +296,16 @@ static bool match_bpm(struct part part, struct found *found)
     return TAKE_PREFIX(&part, "bpm-") && found_bpm(found, part);
 }
 
-// <task>-<number> below the task's own cgroup.
+// <task>-<number> below the task's own cgroup, ecs/<task>; of which another container of the task
+// sees no more than "..", where it has a cgroup namespace of its own.
 static bool match_fargate(struct part part, struct part parent, struct part above,
                           struct found *found)
 {
     if (part.len < HEX32 + 2 || part.len > HEX32 + 11 || part.text[HEX32] != '-' ||
-        !IS(above, "ecs") || memcmp(part.text, parent.text, HEX32) != 0 ||
         !all16(hex16(part.text) & hex16(part.text + 16)))
+        return false;
+    if (!IS(parent, "..") &&
+        (!(IS(above, "ecs") || IS(above, "..")) || memcmp(part.text, parent.text, HEX32) != 0))
         return false;
     for (size_t i = HEX32 + 1; i < part.len; i++)
         if (!is_digit(part.text[i]))
@@ -368,7 +371,7 @@ static bool match_component(struct part part, struct part parent, struct part ab
 {
     if (part.len >= HEX64 && match_hex(part, parent, found))
         return true;
-    if (parent.len == HEX32 && match_fargate(part, parent, above, found))
+    if ((parent.len == HEX32 || IS(parent, "..")) && match_fargate(part, parent, above, found))
         return true;
     switch (part.text[0]) {
     case 'm':

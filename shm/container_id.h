@@ -35,7 +35,7 @@ enum cmeta_layout {
     CMETA_LAYOUT_LIBVIRT_LXC,    // machine-lxc\x2d<pid>\x2d<name>.scope, <name>.libvirt-lxc,
                                  // libvirt/lxc/<name>
     CMETA_LAYOUT_BPM,            // [runc-]bpm-<job>[.scope], <unit>-bpm-bpm-<job>.scope
-    CMETA_LAYOUT_FARGATE,        // ecs/<32 hex>/<32 hex>-<digits>
+    CMETA_LAYOUT_FARGATE,        // ecs/<32 hex>/<32 hex>-<digits>, ../<32 hex>-<digits>
     CMETA_LAYOUT_NSPAWN,         // machine-<name>.scope/payload,
                                  // systemd-nspawn@<name>.service/payload
     CMETA_LAYOUT_COUNT
