@@ -42,6 +42,7 @@ enum cmeta_type {
     // Ours; upstream knows none of these.
     CMETA_TYPE_NSPAWN = 100,
     CMETA_TYPE_EDERA = 101,
+    CMETA_TYPE_ECS = 102,
     CMETA_TYPE_HOST = 0xfffe,
     CMETA_TYPE_UNKNOWN = 0xffff,
 };

@@ -29,6 +29,8 @@ const char *cmeta_type_name(uint16_t type)
         return "nspawn";
     case CMETA_TYPE_EDERA:
         return "edera";
+    case CMETA_TYPE_ECS:
+        return "ecs";
     case CMETA_TYPE_HOST:
         return "host";
     default:

@@ -4,19 +4,20 @@
 #include <string.h>
 
 extern const struct engine_class docker_engine, podman_engine, containerd_engine, cri_engine,
-    incus_engine, edera_engine, nri_engine, oci_hook_engine;
+    incus_engine, ecs_engine, edera_engine, nri_engine, oci_hook_engine;
 
 // To add an engine: its file, its declaration above, its line here; and its name goes from the list
 // below.
 const struct engine_class *const engine_classes[] = {
-    &docker_engine, &podman_engine, &containerd_engine, &cri_engine, &incus_engine,
-    &edera_engine,  &nri_engine,    &oci_hook_engine, // last: they add to what the others know
-    NULL,
+    &docker_engine, &podman_engine,   &containerd_engine,
+    &cri_engine,    &incus_engine,    &ecs_engine,
+    &edera_engine, // and, last, those that add to what the others know:
+    &nri_engine,    &oci_hook_engine, NULL,
 };
 
 // Names that configurations may bear and that nothing drives yet.
 const char *const engine_names_planned[] = {
-    "lxc", "libvirt_lxc", "bpm", "nspawn", "ecs", NULL,
+    "lxc", "libvirt_lxc", "bpm", "nspawn", NULL,
 };
 
 const struct engine_class *engine_class_find(const char *name)

@@ -96,6 +96,20 @@ START_TEST(the_upstream_engines_block_is_taken_as_it_is)
 }
 END_TEST
 
+START_TEST(an_engine_may_be_at_a_url)
+{
+    struct config config;
+
+    ck_assert_msg(
+        parse("engines:\n  ecs:\n    urls: [http://10.1.2.3/v4/x, 'http://[::1]:80/v4/']\n",
+              &config) == 0,
+        "%s", message);
+    ck_assert_uint_eq(engine(&config, "ecs")->places_count, 2);
+    ck_assert_str_eq(engine(&config, "ecs")->places[0], "http://10.1.2.3/v4/x");
+    config_done(&config);
+}
+END_TEST
+
 START_TEST(host_root_comes_from_the_environment_unless_it_is_configured)
 {
     struct config config;
@@ -131,6 +145,12 @@ START_TEST(mistakes_are_told_with_file_line_and_path)
         {"engines:\n  docker:\n    sockets: [/a, tcp://1.2.3.4]\n", "engines.docker.sockets[1]"},
         {"engines:\n  docker:\n    socket: []\n",
          "unknown key \"socket\"; known here: enabled, sockets"},
+        {"engines:\n  ecs:\n    sockets: [/a]\n",
+         "unknown key \"sockets\"; known here: enabled, urls"},
+        {"engines:\n  ecs:\n    urls: [https://169.254.170.2/v4]\n",
+         "engines.ecs.urls[0]: expected a URL like http://169.254.170.2/v4/..., with a numeric"},
+        {"engines:\n  ecs:\n    urls: [http://metadata/v4]\n",
+         "engines.ecs.urls[0]: expected a URL"},
         {"engines: [docker]\n", "engines: expected a mapping, found a list"},
         {"grace: -1\n", "grace: expected a duration"},
         {"grace: 1y\n", "grace: expected a duration like 60"},
@@ -194,7 +214,7 @@ START_TEST(a_named_file_must_be_there_the_default_need_not)
 END_TEST
 
 CHECK_MAIN("config", 30, an_empty_file_is_the_default, every_key_is_taken,
-           the_upstream_engines_block_is_taken_as_it_is,
+           the_upstream_engines_block_is_taken_as_it_is, an_engine_may_be_at_a_url,
            host_root_comes_from_the_environment_unless_it_is_configured,
            mistakes_are_told_with_file_line_and_path, what_is_no_configuration_is_refused_by_size,
            a_named_file_must_be_there_the_default_need_not)

@@ -176,11 +176,11 @@ START_TEST(a_bad_reload_leaves_the_running_configuration_in_force)
     cmeta_region_unmap(&region);
     *run.told = '\0';
     write_file(run.config,
-               "grace: 5s\nengines: {docker: {enabled: false}, ecs: {enabled: true}}\n");
+               "grace: 5s\nengines: {docker: {enabled: false}, bpm: {enabled: true}}\n");
     kill(run.pid, SIGHUP);
     wait_told(&run, "READY=1");
     ck_assert_uint_eq(counter(&run, "config_reloads_total"), 1);
-    ck_assert_ptr_nonnull(strstr(read_file(run.log), "engines.ecs: this version does not drive"));
+    ck_assert_ptr_nonnull(strstr(read_file(run.log), "engines.bpm: this version does not drive"));
     kill(run.pid, SIGINT);
     ck_assert_int_eq(wait_end(&run), 0);
     done(&run);

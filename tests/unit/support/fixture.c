@@ -69,6 +69,14 @@ void fixture_make_podman(struct fixture *f)
     fixture_serve_podman(f->fake);
 }
 
+void fixture_make_ecs(struct fixture *f)
+{
+    make_place(f);
+    f->http_engine = "ecs";
+    f->fake = fake_http_start("127.0.0.1:0");
+    snprintf(f->socket, sizeof(f->socket), "%s/v4/3c6f", fake_http_url(f->fake));
+}
+
 void fixture_add_containerd(struct fixture *f)
 {
     f->grpc_engine = "containerd";

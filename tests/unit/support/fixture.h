@@ -17,7 +17,7 @@
 struct fixture {
     struct temp_dir dir;
     const char *http_engine; // name in the configuration of the engine that speaks HTTP: docker
-    char socket[96];         // of it
+    char socket[96];         // of it; or its URL
     char region_dir[96];
     struct fake_http *fake; // NULL: there is none
     // The engine that speaks gRPC, if there is one; one of the models serves it.
@@ -46,6 +46,9 @@ void fixture_make(struct fixture *f);
 // The same with a podman, and what makes a fake engine one.
 void fixture_make_podman(struct fixture *f);
 void fixture_serve_podman(struct fake_http *fake);
+// A task metadata endpoint at an address; what it answers to FIXTURE_TASK is the test's.
+void fixture_make_ecs(struct fixture *f);
+#define FIXTURE_TASK "/v4/3c6f/task"
 // The same with another engine than Docker: a containerd or a CRI-O without containers.
 // @engine is its name in the configuration: a containerd may well be listed under "cri".
 void fixture_make_containerd(struct fixture *f, const char *engine);
