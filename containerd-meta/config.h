@@ -32,6 +32,7 @@ struct config {
     int log_level; // syslog.h
     char *host_root;
     bool with_size;
+    bool watch_cgroups;
     uint64_t engine_timeout_ns; // 0: none
     struct container_limits limits;
     struct config_engine *engines; // all known names, in the order of the tables

@@ -201,12 +201,15 @@ static void shorten(char *out, size_t size, const char *path)
         snprintf(out, size, "%.*s...%s", (int)half, path, path + len - half);
 }
 
-void instances_hint(struct instances *instances, const char *id, size_t id_len)
+void instances_hint(struct instances *instances, enum cmeta_layout layout, const char *id,
+                    size_t id_len)
 {
     for (unsigned row = 0; row < STORE_ROWS; row++) {
         struct instance *instance = instances->rows[row];
 
-        if (instance && instance->engine && instance->class->hint)
+        if (instance && instance->engine && instance->class->hint &&
+            (layout == CMETA_LAYOUT_NONE ||
+             cmeta_layouts_of_engine(instance->name) & CMETA_LAYOUT_BIT(layout)))
             instance->class->hint(instance->engine, id, id_len);
     }
 }

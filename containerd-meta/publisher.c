@@ -280,3 +280,8 @@ void publisher_count(struct publisher *publisher, enum cmeta_counter_index count
     if (delta)
         cmeta_writer_count(publisher->writer, counter, delta);
 }
+
+void publisher_gauge(struct publisher *publisher, enum cmeta_counter_index counter, uint64_t value)
+{
+    cmeta_writer_gauge(publisher->writer, counter, value);
+}

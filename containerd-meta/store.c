@@ -4,7 +4,7 @@
 #include "cleanup.h"
 #include "clock.h"
 #include "content.h"
-#include "view.h"
+#include "store_internal.h"
 
 #include <errno.h>
 #include <search.h>
@@ -22,33 +22,6 @@
 #define RETRY_FAILURES 16u
 // How many containers that couldn't be published are kept: their engine names them again.
 #define REFUSED_MAX 1024u
-
-struct item {
-    LIST_ENTRY(item) all;
-    TAILQ_ENTRY(item) dead; // when removed
-    struct view *views;     // by worth
-    unsigned owner;         // of the restored view
-    bool removed;
-    bool refused;    // could not be published
-    bool incomplete; // lacks a group that rules read
-    uint64_t first_seen_ns, published_ns;
-    uint64_t ended_at;     // moment of its end
-    uint64_t forget_at_ns; // CLOCK_MONOTONIC, when removed
-    struct cmeta_name name;
-    char text[]; // ID and scope
-};
-
-struct store {
-    struct store_output output;
-    void *tree; // tsearch(3), by name
-    LIST_HEAD(, item) items;
-    TAILQ_HEAD(, item) dead; // removed ones, the oldest first
-    uint32_t count, live, incomplete, refused;
-    uint32_t claims[STORE_ROWS];
-    int precedence[STORE_ROWS];
-    uint64_t clock; // moments
-    uint64_t retry_at_ns;
-};
 
 struct store *store_new(const struct store_output *output)
 {
@@ -89,6 +62,11 @@ static struct item *find(const struct store *store, const struct cmeta_name *nam
     return node ? item_of(*(void **)node) : NULL;
 }
 
+struct item *store_find(const struct store *store, const struct cmeta_name *name)
+{
+    return find(store, name);
+}
+
 static struct item *add(struct store *store, const struct cmeta_name *name)
 {
     struct item *item = calloc(1, sizeof(*item) + name->id.len + name->scope.len + 2);
@@ -105,6 +83,8 @@ static struct item *add(struct store *store, const struct cmeta_name *name)
         return NULL;
     }
     item->first_seen_ns = clock_ns(CLOCK_REALTIME);
+    if (store->cgroup_of)
+        item->cgroup_id = store->cgroup_of(store->cgroups, &item->name);
     LIST_INSERT_HEAD(&store->items, item, all);
     store->count++;
     store->live++;
@@ -284,6 +264,7 @@ static int merge_views(struct merge *merge, const struct item *item)
         merge_group(merge, item, (enum cmeta_group)group);
     merge_status(merge, item);
     merge->content.published_ns = (int64_t)item->published_ns;
+    merge->content.cgroup_id = item->cgroup_id;
     return 0;
 }
 
@@ -325,6 +306,7 @@ static int publish(struct store *store, struct item *item)
 
     if (!item->published_ns)
         item->published_ns = clock_ns(CLOCK_REALTIME);
+    item->renumbered = false;
     r = merge_views(&merge, item);
     if (r == 0) {
         complete = (merge.content.known & CMETA_GROUPS_COMPLETE) == CMETA_GROUPS_COMPLETE;
@@ -336,6 +318,11 @@ static int publish(struct store *store, struct item *item)
     }
     merge_done(&merge);
     return r;
+}
+
+int store_publish(struct store *store, struct item *item)
+{
+    return publish(store, item);
 }
 
 // A removed container that a source speaks of again comes back to life.
@@ -567,6 +554,8 @@ int store_restore(struct store *store, unsigned owner, const struct cmeta_name *
     if (live->first_seen_ns)
         item->first_seen_ns = live->first_seen_ns;
     item->published_ns = (uint64_t)content->published_ns;
+    if (!item->cgroup_id)
+        item->cgroup_id = content->cgroup_id;
     view = add_view(store, item, VIEW_RESTORED);
     r = view ? view_store(view, content) : -ENOMEM;
     if (r < 0) {
@@ -595,6 +584,8 @@ bool store_tick(struct store *store, uint64_t monotonic_ns)
             break;
         drop(store, item);
     }
+    if (store->renumbered)
+        store_publish_renumbered(store);
     for (struct item *item = LIST_FIRST(&store->items), *next; retry && item; item = next) {
         next = LIST_NEXT(item, all);
         if (!item->refused || failures >= RETRY_FAILURES)

@@ -20,7 +20,7 @@
 #define CMETA_MAGIC UINT64_C(0x6c626174656d43ff) // ff 'C' 'm' 'e' 't' 'a' 'b' 'l'
 #define CMETA_LAYOUT_MAJOR \
     1u // another major is another file name; readers refuse what they don't know
-#define CMETA_LAYOUT_MINOR   0u // only adds to what is reserved; readers accept any
+#define CMETA_LAYOUT_MINOR   1u // only adds to what is reserved; readers accept any
 #define CMETA_CACHE_LINE     64u
 #define CMETA_IDENTITY_MAGIC 0x49644d43u
 #define CMETA_RECORD_MAGIC   0x52654d43u
@@ -183,7 +183,9 @@ struct cmeta_record_head {
     int64_t memory_limit;
     int64_t swap_limit;
     int64_t size_rw;
+    uint64_t cgroup_id; // since minor 1: there if head_bytes reaches so far
 };
+#define CMETA_RECORD_HEAD_MIN 272u // as minor 0 wrote it
 struct cmeta_record_label {
     struct cmeta_slice key;
     struct cmeta_slice value;
@@ -313,7 +315,7 @@ static_assert(offsetof(struct cmeta_identity, text) == 44, "");
 static_assert(offsetof(struct cmeta_identity, finished_ns) == 48, "");
 static_assert(offsetof(struct cmeta_identity, removed_ns) == 56, "");
 static_assert(sizeof(struct cmeta_slice) == 4, "");
-static_assert(sizeof(struct cmeta_record_head) == 272, "");
+static_assert(sizeof(struct cmeta_record_head) == 280, "");
 static_assert(offsetof(struct cmeta_record_head, head_bytes) == 8, "");
 static_assert(offsetof(struct cmeta_record_head, known) == 12, "");
 static_assert(offsetof(struct cmeta_record_head, flags) == 16, "");
@@ -323,6 +325,7 @@ static_assert(offsetof(struct cmeta_record_head, strings) == 48, "");
 static_assert(offsetof(struct cmeta_record_head, lists) == 144, "");
 static_assert(offsetof(struct cmeta_record_head, created_ns) == 192, "");
 static_assert(offsetof(struct cmeta_record_head, size_rw) == 264, "");
+static_assert(offsetof(struct cmeta_record_head, cgroup_id) == CMETA_RECORD_HEAD_MIN, "");
 static_assert(sizeof(struct cmeta_record_label) == 8, "");
 static_assert(sizeof(struct cmeta_record_mount) == 24, "");
 static_assert(sizeof(struct cmeta_record_port) == 12, "");

@@ -509,7 +509,7 @@ START_TEST(version_tells_both)
     ctl_begin();
     result = ctl("version");
     ck_assert_ptr_nonnull(strstr(result.out, "containerd-meta-ctl " CMETA_VERSION));
-    ck_assert_ptr_nonnull(strstr(result.out, "containerd-meta test, layout 1.0, running"));
+    ck_assert_ptr_nonnull(strstr(result.out, "containerd-meta test, layout 1.1, running"));
     ctl_check(result, 0, NULL);
     value = ctl_value(ctl("version", "-o", "json"));
     ck_assert_str_eq(ctl_text(json_object_get(value, "daemon"), "version"), "test");
