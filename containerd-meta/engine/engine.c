@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-extern const struct engine_class docker_engine, containerd_engine, cri_engine;
+extern const struct engine_class docker_engine, containerd_engine, cri_engine, bundle_engine;
 
 // To add an engine: its file, its declaration above, its line here; and its name goes from the list
 // below.
@@ -11,6 +11,7 @@ const struct engine_class *const engine_classes[] = {
     &docker_engine,
     &containerd_engine,
     &cri_engine,
+    &bundle_engine,
     NULL,
 };
 

@@ -47,7 +47,8 @@ struct socket_watch {
     struct socket_watch *next, **link;
     char *path;
     struct way way;
-    bool dirty; // to be looked at
+    bool dirty;  // to be looked at
+    bool folder; // it is one, not a socket
     bool degraded, told, present, removed;
     struct identity identity;
     void (*on_change)(void *userdata, bool present, uint64_t inode);
@@ -230,8 +231,8 @@ static bool walk_watch(struct walk *walk)
 }
 
 // Where the path leads now, every folder on the way watched before it is looked into: what changes
-// meanwhile is seen by the one or the other. Return: whether a socket is there.
-static bool walk_all(struct walk *walk, struct identity *identity)
+// meanwhile is seen by the one or the other. Return: whether a socket, or folder, is there.
+static bool walk_all(struct walk *walk, bool folder, struct identity *identity)
 {
     struct statx st = {0};
 
@@ -249,7 +250,7 @@ static bool walk_all(struct walk *walk, struct identity *identity)
         if (S_ISLNK(st.stx_mode) && !walk_link(walk))
             return false;
     }
-    if (!S_ISSOCK(st.stx_mode))
+    if (folder ? !S_ISDIR(st.stx_mode) : !S_ISSOCK(st.stx_mode))
         return false;
     *identity = (struct identity){.device = (uint64_t)st.stx_dev_major << 32 | st.stx_dev_minor,
                                   .inode = st.stx_ino};
@@ -274,7 +275,7 @@ static void look(struct socket_watch *watch)
 
     watch->dirty = false;
     snprintf(walk.left, sizeof(walk.left), "%s", watch->path);
-    present = walk_all(&walk, &identity);
+    present = walk_all(&walk, watch->folder, &identity);
     // Only now the old ones: folders on both ways stay watched without a gap.
     way_release(watch->watcher, &watch->way);
     watch->way = walk.way;
@@ -514,7 +515,7 @@ struct socket_watcher *socket_watcher_free(struct socket_watcher *watcher)
     return NULL;
 }
 
-int socket_watch_add(struct socket_watcher *watcher, const char *path,
+static int add_watch(struct socket_watcher *watcher, const char *path, bool folder,
                      void (*on_change)(void *userdata, bool present, uint64_t inode),
                      void *userdata, struct socket_watch **out)
 {
@@ -535,6 +536,7 @@ int socket_watch_add(struct socket_watcher *watcher, const char *path,
         return -ENOMEM;
     }
     watch->watcher = watcher;
+    watch->folder = folder;
     watch->dirty = true;
     watch->on_change = on_change;
     watch->userdata = userdata;
@@ -545,6 +547,20 @@ int socket_watch_add(struct socket_watcher *watcher, const char *path,
     watcher->watches = watch;
     *out = watch;
     return 0;
+}
+
+int socket_watch_add(struct socket_watcher *watcher, const char *path,
+                     void (*on_change)(void *userdata, bool present, uint64_t inode),
+                     void *userdata, struct socket_watch **out)
+{
+    return add_watch(watcher, path, false, on_change, userdata, out);
+}
+
+int socket_watch_add_folder(struct socket_watcher *watcher, const char *path,
+                            void (*on_change)(void *userdata, bool present, uint64_t inode),
+                            void *userdata, struct socket_watch **out)
+{
+    return add_watch(watcher, path, true, on_change, userdata, out);
 }
 
 struct socket_watch *socket_watch_remove(struct socket_watch *watch)

@@ -387,8 +387,11 @@ static int on_slice(sd_event_source *source, void *userdata)
 
     for (unsigned i = 0; i < SLICE && !TAILQ_EMPTY(&tree->queue); i++)
         look(tree, TAILQ_FIRST(&tree->queue));
-    if (TAILQ_EMPTY(&tree->queue))
-        sd_event_source_set_enabled(source, SD_EVENT_OFF);
+    if (!TAILQ_EMPTY(&tree->queue))
+        return 0;
+    sd_event_source_set_enabled(source, SD_EVENT_OFF);
+    if (tree->calls->settled)
+        tree->calls->settled(tree->userdata);
     return 0;
 }
 

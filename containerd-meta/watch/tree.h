@@ -30,7 +30,7 @@ struct tree_folder {
     const char *name; // of a root its path
 };
 
-// All from the loop; none may add or remove roots.
+// All from the loop; none but `settled` may add or remove roots.
 struct tree_calls {
     // There is a folder, new or found; its parent was told before.
     void (*appeared)(void *userdata, struct tree_folder *folder);
@@ -39,6 +39,8 @@ struct tree_calls {
     // A file in it was written and closed, or moved there, or was there when it appeared (then the
     // name is NULL: look yourself). NULL: files don't matter.
     void (*written)(void *userdata, struct tree_folder *folder, const char *name);
+    // All that was to be looked into has been: of a root, of what came, of everything. May be NULL.
+    void (*settled)(void *userdata);
 };
 
 struct tree_options {

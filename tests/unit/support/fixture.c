@@ -67,7 +67,7 @@ void fixture_remove(struct fixture *f)
 const char *fixture_engines(const struct fixture *f)
 {
     static const char *const names[] = {"docker", "containerd", "cri"};
-    static char yaml[512];
+    static char yaml[1024];
     size_t len = (size_t)snprintf(yaml, sizeof(yaml), "engines:\n");
     const char *socket;
 
@@ -78,7 +78,15 @@ const char *fixture_engines(const struct fixture *f)
         len += (size_t)snprintf(yaml + len, sizeof(yaml) - len,
                                 "  %s:\n    enabled: true\n    sockets: [%s]\n", names[i], socket);
     }
+    if (*f->bundles)
+        snprintf(yaml + len, sizeof(yaml) - len,
+                 "  bundle:\n    enabled: true\n    folders: [%s]\n", f->bundles);
     return yaml;
+}
+
+void fixture_set_bundles(struct fixture *f, const char *folder)
+{
+    snprintf(f->bundles, sizeof(f->bundles), "%s", folder);
 }
 
 // Engines that the test doesn't mention are none of its business: this machine may have them.

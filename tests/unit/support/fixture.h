@@ -17,6 +17,7 @@ struct fixture {
     struct temp_dir dir;
     char socket[96]; // of the fake Docker
     char region_dir[96];
+    char bundles[160];      // a folder of OCI bundles, "" none
     struct fake_http *fake; // NULL: there is no Docker
     // The engine that speaks gRPC, if there is one; one of the two models serves it.
     const char *grpc_engine; // its name in the configuration
@@ -44,6 +45,8 @@ void fixture_make_containerd(struct fixture *f, const char *engine);
 void fixture_make_cri(struct fixture *f, const char *engine);
 // A containerd beside the Docker of fixture_make().
 void fixture_add_containerd(struct fixture *f);
+// A folder of OCI bundles, before fixture_run().
+void fixture_set_bundles(struct fixture *f, const char *folder);
 void fixture_remove(struct fixture *f);
 
 /**
