@@ -68,7 +68,7 @@ for name in docker containerd cri; do
     *) echo "  $name: {enabled: false}" ;;
     esac
 done >>"$work/config.yaml"
-printf '  bundle: {enabled: true, sockets: [%s]}\nlog_level: notice\n' "$bundles" >>"$work/config.yaml"
+printf '  bundle: {enabled: true, folders: [%s]}\nlog_level: notice\n' "$bundles" >>"$work/config.yaml"
 sed -i -e 's/{/{ /g' "$work/config.yaml"
 start_daemon --config "$work/config.yaml"
 until_true 20 engine_state connected || { cat "$work/daemon.log" >&2; exit 1; }
@@ -85,7 +85,8 @@ done
 wait "${workers_pids[@]}"
 all_stamped() { [ "$(find "$stamps/at" -type f -size +0 | wc -l)" -ge "$(cat "$work"/ids.* | wc -l)" ]; }
 until_true 30 all_stamped
-until_true 5 false # records that come late are late, and not missing
+all_complete() { [ "$(cut -d' ' -f1 "$work/complete" | grep -cxFf <(cat "$work"/ids.* | cut -d' ' -f2))" -ge "$(cat "$work"/ids.* | wc -l)" ]; }
+until_true 10 all_complete # what comes late is late, and not missing
 end "$watcher"
 
 # --- what came of it -------------------------------------------------------------------------------
