@@ -171,13 +171,22 @@ static int on_post(sd_event_source *source, void *userdata)
 
 // --- the lookout ---------------------------------------------------------------------------------
 
+static int reader_gid(void)
+{
+    const struct group *group = getgrnam(READER_GROUP);
+
+    return group ? (int)group->gr_gid : -1;
+}
+
 // Without it engines tell of containers all the same.
 static void start_lookout(struct daemon *daemon)
 {
     const struct lookout_use use = {.event = daemon->event,
                                     .store = daemon->store,
                                     .instances = daemon->instances,
-                                    .publisher = daemon->publisher};
+                                    .publisher = daemon->publisher,
+                                    .dir = publisher_dir(daemon->publisher),
+                                    .gid = reader_gid()};
     const struct cgroup_options cgroups = {.host_root = daemon->config.host_root};
 
     int r;
@@ -244,13 +253,6 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *inf
 }
 
 // --- taking over ---------------------------------------------------------------------------------
-
-static int reader_gid(void)
-{
-    const struct group *group = getgrnam(READER_GROUP);
-
-    return group ? (int)group->gr_gid : -1;
-}
 
 static int begin(struct daemon *daemon)
 {

@@ -25,43 +25,117 @@ struct departure {
 };
 STAILQ_HEAD(departures, departure);
 
+// What is left of a rate.
+struct bucket {
+    double tokens;
+    uint64_t counted_us;
+};
+
+// A reader that sends its totals, as they were last.
+struct sender {
+    uint64_t id, heard_us; // 0: unused
+    uint64_t first[CMETA_FIRST_COUNT];
+};
+#define SENDERS_MAX 16u // the one heard longest ago goes first
+
 struct lookout {
     struct lookout_use use;
     struct cgroup_watch *cgroups; // NULL: not watched
     sd_event_source *timer;
     struct departures to_ask, to_end; // in the order of their times
     unsigned departures;
-    bool settled;       // what was there at the start has been seen
-    double tokens;      // of hints
-    uint64_t tokens_us; // when they were counted last
+    bool settled; // what was there at the start has been seen
+    struct bucket cgroup_tokens, reader_tokens;
+    struct hint_socket *readers; // NULL: there is none
+    struct sender senders[SENDERS_MAX];
     uint64_t overflows; // of the kernel's queue, as counted so far
     struct log_limit blind;
 };
 
 // --- hints ---------------------------------------------------------------------------------------
 
-static bool take_token(struct lookout *lookout)
+static bool take_token(struct bucket *bucket, double per_s)
 {
     uint64_t now = clock_us(CLOCK_MONOTONIC);
 
-    lookout->tokens += (double)(now - lookout->tokens_us) / 1e6 * LOOKOUT_HINTS_PER_S;
-    lookout->tokens_us = now;
-    if (lookout->tokens > LOOKOUT_HINTS_PER_S)
-        lookout->tokens = LOOKOUT_HINTS_PER_S;
-    if (lookout->tokens < 1)
+    bucket->tokens += (double)(now - bucket->counted_us) / 1e6 * per_s;
+    bucket->counted_us = now;
+    if (bucket->tokens > per_s)
+        bucket->tokens = per_s;
+    if (bucket->tokens < 1)
         return false;
-    lookout->tokens--;
+    bucket->tokens--;
     return true;
 }
 
-static void ask(struct lookout *lookout, enum cmeta_layout layout, const char *id, size_t id_len)
+static void ask(struct lookout *lookout, struct bucket *bucket, double per_s,
+                enum cmeta_layout layout, const char *id, size_t id_len)
 {
-    if (!take_token(lookout)) {
+    if (!take_token(bucket, per_s)) {
         publisher_count(lookout->use.publisher, CMETA_COUNT_HINTS_DROPPED, 1);
         return;
     }
     publisher_count(lookout->use.publisher, CMETA_COUNT_HINTS, 1);
     instances_hint(lookout->use.instances, layout, id, id_len);
+}
+
+static void ask_for_cgroup(struct lookout *lookout, enum cmeta_layout layout, const char *id,
+                           size_t id_len)
+{
+    ask(lookout, &lookout->cgroup_tokens, LOOKOUT_HINTS_PER_S, layout, id, id_len);
+}
+
+// --- readers -------------------------------------------------------------------------------------
+
+static struct sender *sender_of(struct lookout *lookout, uint64_t id)
+{
+    struct sender *oldest = lookout->senders;
+
+    for (struct sender *one = lookout->senders; one < lookout->senders + SENDERS_MAX; one++) {
+        if (one->heard_us && one->id == id)
+            return one;
+        if (one->heard_us < oldest->heard_us)
+            oldest = one;
+    }
+    *oldest = (struct sender){.id = id};
+    return oldest;
+}
+
+// Totals only grow; what doesn't, or leaps, is nobody's count.
+static void take_totals(struct lookout *lookout, const struct cmeta_hint *hint)
+{
+    static const enum cmeta_counter_index counters[CMETA_FIRST_COUNT] = {
+        [CMETA_FIRST_COMPLETE] = CMETA_COUNT_FIRST_COMPLETE,
+        [CMETA_FIRST_INCOMPLETE] = CMETA_COUNT_FIRST_INCOMPLETE,
+        [CMETA_FIRST_ABSENT] = CMETA_COUNT_FIRST_ABSENT};
+    struct sender *sender = sender_of(lookout, hint->sender);
+
+    sender->heard_us = clock_us(CLOCK_MONOTONIC);
+    for (unsigned i = 0; i < CMETA_FIRST_COUNT; i++) {
+        uint64_t more = hint->first[i] - sender->first[i];
+
+        if (more > UINT32_MAX)
+            continue;
+        publisher_count(lookout->use.publisher, counters[i], more);
+        sender->first[i] = hint->first[i];
+    }
+}
+
+static void on_hint(void *userdata, const struct cmeta_hint *hint)
+{
+    struct lookout *lookout = userdata;
+
+    if (!hint) {
+        publisher_count(lookout->use.publisher, CMETA_COUNT_PLUGIN_HINTS_BAD, 1);
+        return;
+    }
+    take_totals(lookout, hint);
+    if (hint->miss == CMETA_MISS_NONE)
+        return;
+    publisher_count(lookout->use.publisher, CMETA_COUNT_PLUGIN_HINTS, 1);
+    if (store_standing(lookout->use.store, hint->id, hint->id_len, "") != STORE_COMPLETE)
+        ask(lookout, &lookout->reader_tokens, LOOKOUT_READERS_PER_S,
+            (enum cmeta_layout)hint->layout, hint->id, hint->id_len);
 }
 
 // --- cgroups -------------------------------------------------------------------------------------
@@ -76,7 +150,7 @@ static void on_seen(void *userdata, const struct cgroup_container *container)
     publisher_count(lookout->use.publisher, CMETA_COUNT_CGROUPS_SEEN, 1);
     if (store_standing(lookout->use.store, container->id, container->id_len, container->ns) !=
         STORE_COMPLETE)
-        ask(lookout, container->layout, container->id, container->id_len);
+        ask_for_cgroup(lookout, container->layout, container->id, container->id_len);
 }
 
 static void on_numbered(void *userdata, const struct cgroup_container *container)
@@ -168,7 +242,7 @@ static void ask_departed(struct lookout *lookout, struct departure *departure)
         discard(lookout, departure);
         return;
     }
-    ask(lookout, departure->layout, departure->id, departure->id_len);
+    ask_for_cgroup(lookout, departure->layout, departure->id, departure->id_len);
     departure->due_us += lookout->use.end_us - lookout->use.ask_us;
     STAILQ_INSERT_TAIL(&lookout->to_end, departure, entry);
 }
@@ -240,6 +314,19 @@ void lookout_tick(struct lookout *lookout)
 
 // --- life ----------------------------------------------------------------------------------------
 
+// Without it readers are served all the same.
+static void open_socket(struct lookout *lookout)
+{
+    const struct lookout_use *use = &lookout->use;
+    int r = use->dir ? hint_socket_new(use->event, use->dir, use->gid, on_hint, lookout,
+                                       &lookout->readers)
+                     : 0;
+
+    if (r < 0)
+        log_warning("%s/%s: can't be made: %s; Falco's plugin can't tell what it misses", use->dir,
+                    CMETA_HINT_NAME, strerror(-r));
+}
+
 int lookout_new(const struct lookout_use *use, const struct cgroup_options *cgroups,
                 struct lookout **out)
 {
@@ -253,8 +340,10 @@ int lookout_new(const struct lookout_use *use, const struct cgroup_options *cgro
         lookout->use.ask_us = LOOKOUT_ASK_US;
     if (use->end_us == 0)
         lookout->use.end_us = LOOKOUT_END_US;
-    lookout->tokens_us = clock_us(CLOCK_MONOTONIC);
-    lookout->tokens = LOOKOUT_HINTS_PER_S;
+    lookout->cgroup_tokens =
+        (struct bucket){.tokens = LOOKOUT_HINTS_PER_S, .counted_us = clock_us(CLOCK_MONOTONIC)};
+    lookout->reader_tokens =
+        (struct bucket){.tokens = LOOKOUT_READERS_PER_S, .counted_us = clock_us(CLOCK_MONOTONIC)};
     STAILQ_INIT(&lookout->to_ask);
     STAILQ_INIT(&lookout->to_end);
     r = sd_event_add_time(use->event, &lookout->timer, CLOCK_MONOTONIC, UINT64_MAX, 1000, on_timer,
@@ -267,6 +356,7 @@ int lookout_new(const struct lookout_use *use, const struct cgroup_options *cgro
         lookout_free(lookout);
         return r;
     }
+    open_socket(lookout);
     if (lookout->cgroups)
         store_set_cgroups(use->store, cgroup_of, lookout);
     *out = lookout;
@@ -289,6 +379,7 @@ struct lookout *lookout_free(struct lookout *lookout)
         return NULL;
     store_set_cgroups(lookout->use.store, NULL, NULL);
     cgroup_watch_free(lookout->cgroups);
+    hint_socket_free(lookout->readers);
     sd_event_source_disable_unref(lookout->timer);
     discard_all(lookout, &lookout->to_ask);
     discard_all(lookout, &lookout->to_end);

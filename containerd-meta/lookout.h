@@ -14,18 +14,22 @@
 #include "store.h"
 
 #include "watch/cgroup.h"
+#include "watch/hint_socket.h"
 
 struct lookout;
 
-#define LOOKOUT_HINTS_PER_S 200u // engines are asked for so many containers a second at most
-#define LOOKOUT_ASK_US      UINT64_C(1000000)  // after the last cgroup went; restarts are shorter
-#define LOOKOUT_END_US      UINT64_C(10000000) // then it isn't waited for an answer any longer
+#define LOOKOUT_HINTS_PER_S   200u // engines are asked for so many containers a second at most,
+#define LOOKOUT_READERS_PER_S 50u  // and for so many that readers tell of
+#define LOOKOUT_ASK_US        UINT64_C(1000000)  // after the last cgroup went; restarts are shorter
+#define LOOKOUT_END_US        UINT64_C(10000000) // then it isn't waited for an answer any longer
 
 struct lookout_use {
     sd_event *event;
     struct store *store;
     struct instances *instances;
     struct publisher *publisher;
+    const char *dir;         // the region's folder; NULL: readers can't tell anything
+    int gid;                 // of its readers, -1: unchanged
     uint64_t ask_us, end_us; // 0: as above
 };
 

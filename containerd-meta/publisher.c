@@ -270,6 +270,11 @@ void publisher_set_limits(struct publisher *publisher, uint64_t max_bytes, uint6
     cmeta_writer_set_grace(publisher->writer, grace_ns);
 }
 
+const char *publisher_dir(const struct publisher *publisher)
+{
+    return publisher->dir;
+}
+
 void publisher_row(struct publisher *publisher, unsigned row, const struct cmeta_engine_row *text)
 {
     cmeta_writer_engine(publisher->writer, row, text);

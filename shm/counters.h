@@ -70,7 +70,17 @@
     X(HINTS, "hints_total", "containers", TOTAL,                                                  \
       "containers that were seen, and not known or not whole: the engines were asked")            \
     X(HINTS_DROPPED, "hints_dropped_total", "containers", TOTAL,                                  \
-      "such containers that weren't asked for, because too many were")
+      "such containers that weren't asked for, because too many were")                            \
+    X(PLUGIN_HINTS, "plugin_hints_total", "containers", TOTAL,                                    \
+      "containers that Falco met before they were known, or known whole; see why ID")             \
+    X(PLUGIN_HINTS_BAD, "plugin_hints_refused_total", "datagrams", TOTAL,                         \
+      "datagrams at the socket `hint` that made no sense")                                        \
+    X(FIRST_COMPLETE, "first_complete_total", "programs", TOTAL,                                  \
+      "first programs of containers whose record was whole when Falco met them")                  \
+    X(FIRST_INCOMPLETE, "first_incomplete_total", "programs", TOTAL,                              \
+      "such programs whose container's record lacked a group that rules read")                    \
+    X(FIRST_ABSENT, "first_absent_total", "programs", TOTAL,                                      \
+      "such programs whose container wasn't known at all")
 
 enum cmeta_counter_index {
 #define X(symbol, name, unit, kind, help) CMETA_COUNT_##symbol,

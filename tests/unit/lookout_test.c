@@ -6,7 +6,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define ID_A "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1"
@@ -82,6 +84,8 @@ static void begin(struct bed *bed, uint64_t end_us)
                                .store = bed->f.store,
                                .instances = bed->f.instances,
                                .publisher = bed->f.publisher,
+                               .dir = bed->f.region_dir,
+                               .gid = -1,
                                .ask_us = 10000,
                                .end_us = end_us};
     ck_assert_int_eq(lookout_new(&use, &cgroups, &bed->lookout), 0);
@@ -246,8 +250,146 @@ START_TEST(a_storm_of_cgroups_asks_no_more_than_the_limit)
 }
 END_TEST
 
-CHECK_MAIN("lookout", 60, an_engine_is_asked_for_a_container_whose_cgroup_appears,
-           the_cgroups_id_is_in_the_record,
+// --- readers -------------------------------------------------------------------------------------
+
+static void send_to(struct bed *bed, const void *data, size_t len)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s/hint", bed->f.region_dir);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_msg(sendto(fd, data, len, 0, (struct sockaddr *)&address, sizeof(address)) ==
+                      (ssize_t)len,
+                  "%s", strerror(errno));
+    close(fd);
+}
+
+static struct cmeta_hint make_hint(const char *id, enum cmeta_miss miss)
+{
+    struct cmeta_hint hint = {.magic = CMETA_HINT_MAGIC,
+                              .version = CMETA_HINT_VERSION,
+                              .id_len = (uint16_t)strlen(id),
+                              .sender = 7,
+                              .layout = CMETA_LAYOUT_BARE_HEX,
+                              .miss = (uint8_t)miss};
+
+    memcpy(hint.id, id, strlen(id));
+    return hint;
+}
+
+static void tell(struct bed *bed, const struct cmeta_hint *hint)
+{
+    send_to(bed, hint, CMETA_HINT_HEAD + hint->id_len);
+}
+
+START_TEST(an_engine_is_asked_for_what_a_reader_misses)
+{
+    struct cmeta_hint hint = make_hint(ID_A, CMETA_MISS_ABSENT);
+    struct stat st;
+    char path[160];
+    struct bed bed;
+
+    begin(&bed, 0);
+    snprintf(path, sizeof(path), "%s/hint", bed.f.region_dir);
+    ck_assert_int_eq(stat(path, &st), 0);
+    ck_assert_uint_eq(st.st_mode & 0777, 0660);
+    inspect_answer(&bed, ID_A, "running");
+    tell(&bed, &hint);
+    ck_assert(fixture_wait(&bed.f, fixture_complete, ID_A));
+    ck_assert_uint_eq(fixture_counter(&bed.f, "plugin_hints_total"), 1);
+    ck_assert_uint_eq(fixture_counter(&bed.f, "hints_total"), 1);
+    end(&bed);
+    ck_assert_int_ne(stat(path, &st), 0);
+}
+END_TEST
+
+static bool counted(struct fixture *f, const void *wanted)
+{
+    return fixture_counter(f, "first_complete_total") >= *(const uint64_t *)wanted;
+}
+
+START_TEST(totals_of_readers_add_up_and_a_lost_one_costs_nothing)
+{
+    struct cmeta_hint hint = make_hint("", CMETA_MISS_NONE);
+    uint64_t wanted = 10;
+    struct bed bed;
+
+    begin(&bed, 0);
+    hint.first[CMETA_FIRST_COMPLETE] = 10;
+    tell(&bed, &hint);
+    ck_assert(fixture_wait(&bed.f, counted, &wanted));
+    hint.first[CMETA_FIRST_COMPLETE] = 25;
+    hint.first[CMETA_FIRST_ABSENT] = 1;
+    tell(&bed, &hint);
+    hint.sender = 8; // another Falco
+    hint.first[CMETA_FIRST_COMPLETE] = 5;
+    hint.first[CMETA_FIRST_ABSENT] = 0;
+    tell(&bed, &hint);
+    wanted = 30;
+    ck_assert(fixture_wait(&bed.f, counted, &wanted));
+    ck_assert_uint_eq(fixture_counter(&bed.f, "first_complete_total"), 30);
+    ck_assert_uint_eq(fixture_counter(&bed.f, "first_absent_total"), 1);
+    hint.first[CMETA_FIRST_COMPLETE] = 2; // counts backwards: nobody's
+    tell(&bed, &hint);
+    hint.first[CMETA_FIRST_COMPLETE] = 6;
+    tell(&bed, &hint);
+    wanted = 31;
+    ck_assert(fixture_wait(&bed.f, counted, &wanted));
+    ck_assert_uint_eq(fixture_counter(&bed.f, "first_complete_total"), 31);
+    end(&bed);
+}
+END_TEST
+
+static bool refused(struct fixture *f, const void *wanted)
+{
+    return fixture_counter(f, "plugin_hints_refused_total") >= *(const unsigned *)wanted;
+}
+
+START_TEST(what_makes_no_sense_is_counted_and_nothing_more)
+{
+    static char large[4096];
+    unsigned wanted = 0;
+    struct cmeta_hint hint;
+    struct bed bed;
+
+    begin(&bed, 0);
+#define REFUSED(change, length)                            \
+    do {                                                   \
+        hint = make_hint(ID_A, CMETA_MISS_ABSENT);         \
+        change;                                            \
+        send_to(&bed, &hint, length);                      \
+        wanted++;                                          \
+        ck_assert(fixture_wait(&bed.f, refused, &wanted)); \
+    } while (0)
+#define WHOLE CMETA_HINT_HEAD + hint.id_len
+    REFUSED(hint.magic++, WHOLE);
+    REFUSED(hint.version++, WHOLE);
+    REFUSED(hint.miss = CMETA_MISS_COUNT, WHOLE);
+    REFUSED(hint.miss = CMETA_MISS_NONE, WHOLE);
+    REFUSED(hint.layout = CMETA_LAYOUT_COUNT, WHOLE);
+    REFUSED(hint.id_len = 256, WHOLE);
+    REFUSED(hint.id_len = 0, WHOLE);
+    REFUSED(hint.id_len = 63, WHOLE + 1);
+    REFUSED((void)0, CMETA_HINT_HEAD - 1);
+    REFUSED((void)0, 0);
+    REFUSED(memcpy(hint.id, "..", 2), WHOLE);
+    REFUSED(hint.id[9] = '/', WHOLE);
+    REFUSED(hint.id[9] = '\"', WHOLE);
+    REFUSED(hint.id[9] = '\0', WHOLE);
+    send_to(&bed, large, sizeof(large));
+    wanted++;
+    ck_assert(fixture_wait(&bed.f, refused, &wanted));
+    ck_assert_uint_eq(fixture_counter(&bed.f, "plugin_hints_refused_total"), wanted);
+    ck_assert_uint_eq(fixture_counter(&bed.f, "hints_total"), 0);
+    end(&bed);
+}
+END_TEST
+
+CHECK_MAIN("lookout", 60, an_engine_is_asked_for_what_a_reader_misses,
+           totals_of_readers_add_up_and_a_lost_one_costs_nothing,
+           what_makes_no_sense_is_counted_and_nothing_more,
+           an_engine_is_asked_for_a_container_whose_cgroup_appears, the_cgroups_id_is_in_the_record,
            a_container_whose_cgroup_went_is_asked_for_and_its_engine_tells,
            where_the_engine_is_silent_the_container_counts_as_exited_until_it_speaks,
            a_container_whose_cgroup_came_back_goes_on,
