@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "misses.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -47,6 +48,7 @@ struct lookout {
     bool settled; // what was there at the start has been seen
     struct bucket cgroup_tokens, reader_tokens;
     struct hint_socket *readers; // NULL: there is none
+    struct misses *misses;
     struct sender senders[SENDERS_MAX];
     uint64_t overflows; // of the kernel's queue, as counted so far
     struct log_limit blind;
@@ -133,6 +135,7 @@ static void on_hint(void *userdata, const struct cmeta_hint *hint)
     if (hint->miss == CMETA_MISS_NONE)
         return;
     publisher_count(lookout->use.publisher, CMETA_COUNT_PLUGIN_HINTS, 1);
+    misses_add(lookout->misses, hint);
     if (store_standing(lookout->use.store, hint->id, hint->id_len, "") != STORE_COMPLETE)
         ask(lookout, &lookout->reader_tokens, LOOKOUT_READERS_PER_S,
             (enum cmeta_layout)hint->layout, hint->id, hint->id_len);
@@ -294,7 +297,10 @@ void lookout_tick(struct lookout *lookout)
     struct publisher *publisher;
     struct tree_state state;
 
-    if (!lookout || !lookout->cgroups)
+    if (!lookout)
+        return;
+    misses_tick(lookout->misses);
+    if (!lookout->cgroups)
         return;
     publisher = lookout->use.publisher;
     state = cgroup_watch_state(lookout->cgroups);
@@ -344,10 +350,12 @@ int lookout_new(const struct lookout_use *use, const struct cgroup_options *cgro
         (struct bucket){.tokens = LOOKOUT_HINTS_PER_S, .counted_us = clock_us(CLOCK_MONOTONIC)};
     lookout->reader_tokens =
         (struct bucket){.tokens = LOOKOUT_READERS_PER_S, .counted_us = clock_us(CLOCK_MONOTONIC)};
+    lookout->misses = misses_new(use->store, use->publisher);
     STAILQ_INIT(&lookout->to_ask);
     STAILQ_INIT(&lookout->to_end);
-    r = sd_event_add_time(use->event, &lookout->timer, CLOCK_MONOTONIC, UINT64_MAX, 1000, on_timer,
-                          lookout);
+    r = !lookout->misses ? -ENOMEM
+                         : sd_event_add_time(use->event, &lookout->timer, CLOCK_MONOTONIC,
+                                             UINT64_MAX, 1000, on_timer, lookout);
     if (r >= 0)
         r = sd_event_source_set_enabled(lookout->timer, SD_EVENT_OFF);
     if (r >= 0 && cgroups)
@@ -380,6 +388,7 @@ struct lookout *lookout_free(struct lookout *lookout)
     store_set_cgroups(lookout->use.store, NULL, NULL);
     cgroup_watch_free(lookout->cgroups);
     hint_socket_free(lookout->readers);
+    misses_free(lookout->misses);
     sd_event_source_disable_unref(lookout->timer);
     discard_all(lookout, &lookout->to_ask);
     discard_all(lookout, &lookout->to_end);

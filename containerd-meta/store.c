@@ -30,6 +30,7 @@ struct store *store_new(const struct store_output *output)
     if (!store)
         return NULL;
     store->output = *output;
+    store->born_ns = clock_ns(CLOCK_REALTIME);
     TAILQ_INIT(&store->dead);
     return store;
 }
@@ -298,6 +299,21 @@ static void drop_restored(struct store *store, struct item *item, const struct m
         remove_view(store, item, restored);
 }
 
+// What started before this store was there says nothing of how early it is. A pod's sandbox is
+// nobody's subject: it has no image, and is never complete.
+static void tell_lead(struct store *store, struct item *item, const struct merge *merge)
+{
+    const struct cmeta_container *content = &merge->content;
+    uint8_t source = content->source[CMETA_GROUP_IDENTITY];
+
+    if (item->lead_told || !item->completed_ns || !source || !store->output.lead ||
+        content->started_ns <= (int64_t)store->born_ns)
+        return;
+    item->lead_told = true;
+    store->output.lead(store->output.userdata, source - 1u,
+                       content->started_ns - (int64_t)item->completed_ns);
+}
+
 static int publish(struct store *store, struct item *item)
 {
     static struct merge merge; // large; the loop's thread only
@@ -313,6 +329,9 @@ static int publish(struct store *store, struct item *item)
         set_flag(&item->incomplete, &store->incomplete, !complete);
         r = store->output.publish(store->output.userdata, &item->name, &merge.content, &merge.live);
         set_flag(&item->refused, &store->refused, r < 0);
+        if (complete && !item->completed_ns)
+            item->completed_ns = clock_ns(CLOCK_REALTIME);
+        tell_lead(store, item, &merge);
         drop_restored(store, item, &merge);
         r = 0;
     }

@@ -32,6 +32,10 @@ struct store_output {
     void (*remove)(void *userdata, const struct cmeta_name *name, uint64_t removed_ns);
     // An answer was dropped because the source had said something newer meanwhile.
     void (*stale)(void *userdata);
+    // A container started, and its record was complete so long before (below 0: after); by the row
+    // that told of its identity. Once for each container that starts while this store is there. May
+    // be NULL.
+    void (*lead)(void *userdata, unsigned row, int64_t lead_ns);
 };
 
 struct store *store_new(const struct store_output *output);
@@ -60,6 +64,9 @@ int store_list_complete(struct store *store, unsigned row, uint64_t asked);
 enum store_standing { STORE_UNKNOWN = 0, STORE_INCOMPLETE, STORE_COMPLETE };
 enum store_standing store_standing(const struct store *store, const char *id, size_t id_len,
                                    const char *ns);
+
+// When its record first was complete, CLOCK_REALTIME in ns; 0: not so far, or it isn't there.
+uint64_t store_completed_ns(const struct store *store, const char *id, size_t id_len);
 
 // Whether it counts as running by a word that is older than `since`.
 bool store_runs(const struct store *store, const char *id, size_t id_len, const char *ns,

@@ -19,7 +19,9 @@ struct item {
     bool incomplete; // lacks a group that rules read
     bool renumbered; // its cgroup ID isn't in the record yet
     uint64_t cgroup_id;
+    bool lead_told; // how early its record was
     uint64_t first_seen_ns, published_ns;
+    uint64_t completed_ns; // when its record first was complete
     uint64_t ended_at;     // moment of its end
     uint64_t forget_at_ns; // CLOCK_MONOTONIC, when removed
     struct cmeta_name name;
@@ -34,7 +36,8 @@ struct store {
     uint32_t count, live, incomplete, refused;
     uint32_t claims[STORE_ROWS];
     int precedence[STORE_ROWS];
-    uint64_t clock; // moments
+    uint64_t clock;   // moments
+    uint64_t born_ns; // CLOCK_REALTIME
     uint64_t retry_at_ns;
     bool renumbered;                                                      // some item is
     uint64_t (*cgroup_of)(void *userdata, const struct cmeta_name *name); // may be NULL

@@ -53,6 +53,13 @@ enum store_standing store_standing(const struct store *store, const char *id, si
     return !item ? STORE_UNKNOWN : item->incomplete ? STORE_INCOMPLETE : STORE_COMPLETE;
 }
 
+uint64_t store_completed_ns(const struct store *store, const char *id, size_t id_len)
+{
+    const struct item *item = find_seen(store, id, id_len, "");
+
+    return item ? item->completed_ns : 0;
+}
+
 // The view whose word the state is.
 static struct view *running_view(const struct item *item, uint64_t since)
 {

@@ -61,7 +61,12 @@ struct cmeta_header {
 
     char writer_version[64]; // NUL-terminated
 
-    uint8_t reserved_immutable[64];
+    // Since minor 1; counts are 0 before.
+    uint32_t leads_offset;
+    uint32_t lead_count; // as many as engine rows
+    uint32_t misses_offset;
+    uint32_t miss_count;
+    uint8_t reserved_immutable[48];
 
     // Line 4: what moves. Nothing of it is read on the event path.
     uint32_t state;    // atomic, enum cmeta_region_state; release, pairs with acquire in
@@ -263,6 +268,31 @@ struct cmeta_engine_row {
     char last_error[168]; // "" if none
 };
 
+// How long before each container's start its record was complete, of the containers that an engine
+// told of: how many by power of two of the time, see cmeta_lead_bucket().
+#define CMETA_LEAD_BUCKETS 32u
+struct cmeta_lead_row {
+    uint32_t count[CMETA_LEAD_BUCKETS]; // atomic
+};
+
+// A container that a reader met before its record was there, or whole. Readers copy the entry and
+// check `sequence` before and after.
+#define CMETA_MISS_ID 96u
+struct cmeta_miss_entry {
+    uint32_t sequence; // atomic: seqlock of the entry
+    uint8_t miss;      // enum cmeta_miss (hint.h); 0: the entry is unused
+    uint8_t layout;    // enum cmeta_layout
+    uint16_t id_len;   // of `id`; of a longer ID the beginning is kept
+    uint64_t when_ns;  // CLOCK_REALTIME of the event that met it
+    uint64_t heard_ns; // CLOCK_REALTIME when the daemon was told
+    uint64_t whole_ns; // CLOCK_REALTIME when its record became complete, 0 not so far
+    char id[CMETA_MISS_ID];
+};
+
+static_assert(sizeof(struct cmeta_lead_row) == 128, "");
+static_assert(sizeof(struct cmeta_miss_entry) == 128, "");
+static_assert(offsetof(struct cmeta_header, leads_offset) == 192, "");
+static_assert(offsetof(struct cmeta_header, miss_count) == 204, "");
 static_assert(sizeof(struct cmeta_header) == 4096, "header is one page");
 static_assert(offsetof(struct cmeta_header, layout_major) == 8, "");
 static_assert(offsetof(struct cmeta_header, header_bytes) == 12, "");

@@ -8,11 +8,7 @@ extern const struct engine_class docker_engine, containerd_engine, cri_engine, b
 // To add an engine: its file, its declaration above, its line here; and its name goes from the list
 // below.
 const struct engine_class *const engine_classes[] = {
-    &docker_engine,
-    &containerd_engine,
-    &cri_engine,
-    &bundle_engine,
-    NULL,
+    &docker_engine, &containerd_engine, &cri_engine, &bundle_engine, NULL,
 };
 
 // Names that configurations may bear and that nothing drives yet.

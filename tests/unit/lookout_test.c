@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The lookout: cgroups that come and go, around a fake Docker that says nothing by itself.
 #include "containerd-meta/lookout.h"
+#include "shm/leads.h"
 #include "tests/unit/support/fixture.h"
 
 #include <errno.h>
@@ -283,6 +284,20 @@ static void tell(struct bed *bed, const struct cmeta_hint *hint)
     send_to(bed, hint, CMETA_HINT_HEAD + hint->id_len);
 }
 
+// The ring of misses has it, and when its record came.
+static bool miss_is_whole(struct fixture *f, const void *bed)
+{
+    struct cmeta_miss_entry entry;
+    struct cmeta_region region;
+    cmeta_handle handle;
+
+    lookout_tick(((const struct bed *)bed)->lookout);
+    ck_assert(fixture_find(f, ID_A, &region, &handle));
+    ck_assert_int_eq(cmeta_reader_miss(&region, 1, &entry), -ENODATA);
+    return cmeta_reader_miss(&region, 0, &entry) == 1 && memcmp(entry.id, ID_A, 64) == 0 &&
+           entry.whole_ns >= entry.heard_ns;
+}
+
 START_TEST(an_engine_is_asked_for_what_a_reader_misses)
 {
     struct cmeta_hint hint = make_hint(ID_A, CMETA_MISS_ABSENT);
@@ -299,6 +314,7 @@ START_TEST(an_engine_is_asked_for_what_a_reader_misses)
     ck_assert(fixture_wait(&bed.f, fixture_complete, ID_A));
     ck_assert_uint_eq(fixture_counter(&bed.f, "plugin_hints_total"), 1);
     ck_assert_uint_eq(fixture_counter(&bed.f, "hints_total"), 1);
+    ck_assert(fixture_wait(&bed.f, miss_is_whole, &bed));
     end(&bed);
     ck_assert_int_ne(stat(path, &st), 0);
 }
