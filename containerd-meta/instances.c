@@ -207,7 +207,10 @@ void instances_hint(struct instances *instances, enum cmeta_layout layout, const
     for (unsigned row = 0; row < STORE_ROWS; row++) {
         struct instance *instance = instances->rows[row];
 
+        // One that isn't connected is going to list all it has.
         if (instance && instance->engine && instance->class->hint &&
+            (instance->text.state == CMETA_ENGINE_CONNECTED ||
+             instance->text.state == CMETA_ENGINE_LISTING) &&
             (layout == CMETA_LAYOUT_NONE ||
              cmeta_layouts_of_engine(instance->name) & CMETA_LAYOUT_BIT(layout)))
             instance->class->hint(instance->engine, id, id_len);
@@ -587,7 +590,10 @@ void instances_describe(const struct instances *instances, char *text, size_t si
     for (unsigned row = 0; row < STORE_ROWS && used < size; row++) {
         const struct instance *instance = instances->rows[row];
 
-        if (instance && instance->class)
+        // Folders that may never be there are nobody's concern.
+        if (instance && instance->class &&
+            !(instance->class->protocol == ENGINE_FILES &&
+              instance->text.state == CMETA_ENGINE_WAITING))
             used += (size_t)snprintf(text + used, size - used, "%s%s %s %s", used ? "; " : "",
                                      instance->name, instance->text.socket,
                                      state_name(instance->text.state));

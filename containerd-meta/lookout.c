@@ -51,7 +51,7 @@ struct lookout {
     struct misses *misses;
     struct sender senders[SENDERS_MAX];
     uint64_t overflows; // of the kernel's queue, as counted so far
-    struct log_limit blind;
+    bool blind;         // it was said that some can't be watched
 };
 
 // --- hints ---------------------------------------------------------------------------------------
@@ -281,15 +281,16 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 
 // --- upkeep --------------------------------------------------------------------------------------
 
+// Once, until all are watched again.
 static void warn_blind(struct lookout *lookout, const struct tree_state *state)
 {
-    uint32_t suppressed;
+    const bool blind = state->unwatched || state->left_out;
 
-    if ((state->unwatched || state->left_out) &&
-        log_limit_pass(&lookout->blind, clock_ns(CLOCK_MONOTONIC), &suppressed))
+    if (blind && !lookout->blind)
         log_warning("cgroups: %u of %u can't be watched and are looked at every 10 s; raise "
                     "fs.inotify.max_user_watches",
                     state->unwatched + state->left_out, state->folders + state->left_out);
+    lookout->blind = blind;
 }
 
 void lookout_tick(struct lookout *lookout)

@@ -16,7 +16,7 @@
 struct dialect {
     enum cmeta_type type;
     const char *container_type, *name, *sandbox_id, *pod_name, *pod_namespace, *pod_uid, *image,
-        *created, *labels;
+        *image_name, *created, *labels;
 };
 
 static const struct dialect containerd_cri = {
@@ -37,7 +37,8 @@ static const struct dialect crio = {
     .pod_name = "io.kubernetes.pod.name",
     .pod_namespace = "io.kubernetes.pod.namespace",
     .pod_uid = "io.kubernetes.pod.uid",
-    .image = "io.kubernetes.cri-o.ImageName",
+    .image = "io.kubernetes.cri-o.Image",
+    .image_name = "io.kubernetes.cri-o.ImageName",
     .created = "io.kubernetes.cri-o.Created",
     .labels = "io.kubernetes.cri-o.Labels",
 };
@@ -125,9 +126,12 @@ static void set_identity(struct container *container, const struct dialect *dial
 static void set_image(struct container *container, const struct dialect *dialect,
                       const json_t *spec)
 {
-    const struct kube_image image = {.user = annotation(spec, dialect->image), .is_cri = true};
+    // What was asked for; and some name of the image, where a kubelet asked by ID.
+    const struct kube_image image = {.user = annotation(spec, dialect->image),
+                                     .name = annotation(spec, dialect->image_name),
+                                     .is_cri = true};
 
-    if (image.user)
+    if (image.user || image.name)
         kube_image_apply(container, &image, false);
 }
 

@@ -118,7 +118,8 @@ START_TEST(annotations_of_crio_tell_labels_and_creation_too)
                SPEC("\"io.kubernetes.cri-o.ContainerType\":\"container\","
                     "\"io.kubernetes.container.name\":\"main\","
                     "\"io.kubernetes.cri-o.Created\":\"2026-11-22T02:15:16.5Z\","
-                    "\"io.kubernetes.cri-o.ImageName\":\"reg.test/a/b:1\","
+                    "\"io.kubernetes.cri-o.Image\":\"reg.test/a/b:1\","
+                    "\"io.kubernetes.cri-o.ImageName\":\"localhost/other:2\","
                     "\"io.kubernetes.cri-o.Labels\":\"{\\\"app\\\":\\\"web\\\"}\","
                     "\"io.kubernetes.pod.name\":\"web\""));
 
@@ -126,6 +127,7 @@ START_TEST(annotations_of_crio_tell_labels_and_creation_too)
     ck_assert(KNOWS(container, IDENTITY) && KNOWS(container, LABELS));
     ck_assert_int_eq(container->content.created_ns, INT64_C(1795313716500000000));
     ck_assert_str_eq(answer_label(container, "app"), "web");
+    ck_assert_str_eq(answer_text(container, CMETA_STRING_IMAGE_REPO), "reg.test/a/b");
     ck_assert_str_eq(answer_text(container, CMETA_STRING_POD_NAME), "web");
 }
 END_TEST
