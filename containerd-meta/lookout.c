@@ -309,7 +309,7 @@ void lookout_tick(struct lookout *lookout)
         char text[128];
 
         cgroup_watch_describe(lookout->cgroups, text, sizeof(text));
-        log_info("cgroups are watched: %u in the hierarchies %s", state.folders, text);
+        log_info("cgroups are watched: %u, hierarchies: %s", state.folders, text);
     }
     lookout->settled = lookout->settled || state.settled;
     publisher_gauge(publisher, CMETA_COUNT_CGROUPS, state.folders);

@@ -182,9 +182,6 @@ int cgroup_mounts_choose(const char *text, const char *host_root, struct cgroup_
     if (!seen)
         return -ENOMEM;
     count = read_text(text, host_root, seen);
-    // A container that has the host's cgroups mounted where they always are.
-    if (count == 0 && *host_root)
-        count = read_text(text, "", seen);
     r = choose(seen, count, mounts);
     free(seen);
     if (r < 0)

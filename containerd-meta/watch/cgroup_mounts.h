@@ -28,7 +28,8 @@ struct cgroup_mounts {
 /**
  * cgroup_mounts_choose() - the hierarchies to watch
  * @text:      of /proc/self/mountinfo, NUL-terminated
- * @host_root: only what is mounted below it, if anything is; "" is everywhere
+ * @host_root: only what is mounted below it; "" is everywhere. A container's own mounts show its
+ *             own cgroup namespace, and nobody else
  *
  * Version 2, if it is mounted. Of version 1 two: name=systemd, where systemd puts a container first
  * of all, and cpuset, where runc does: 10 to 15 ms before it comes to the others. One of the two is
