@@ -61,7 +61,7 @@ GRPC_LIBS   := -lgrpc_unsecure -lgpr
 CTL_PKGS    := smartcols jansson
 HOST_PKGS   := smartcols jansson
 
-.PHONY: help deps all demo test test-unit test-engines test-faults bench lint fuzz sanitize install uninstall clean
+.PHONY: help deps all demo test test-unit test-engines test-faults bench bench-first lint fuzz sanitize install uninstall clean
 .DEFAULT_GOAL := all
 
 help:
@@ -71,6 +71,7 @@ help:
 	@echo 'test          all tests; the last line counts them'
 	@echo 'test-unit, test-engines, test-faults   parts of it'
 	@echo 'bench         the figures, into $(BUILD)/bench.json'
+	@echo 'bench-first   the share of real containers that are known before their first instruction; into the same file'
 	@echo 'lint          clang-format, clang-tidy, gcc -fanalyzer'
 	@echo 'fuzz          each fuzz target for FUZZ_SECONDS (60)'
 	@echo 'sanitize      the unit tests under ASan+UBSan and TSan'
@@ -242,6 +243,20 @@ $(VISIBLE_BIN): $(call obj,tests/bench/relay.c)
 
 bench: $(BENCH_BIN) $(VISIBLE_BIN) $(TEST_PROGRAMS)
 	BUILD="$(abspath $(BUILD))" tests/bench/run $(BUILD)/bench.json $(BENCH_BIN) $(wildcard tests/bench/*_bench.sh)
+
+$(BUILD)/bench/first_stamp: tests/bench/first_stamp.c
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CSTD) $(WARN) -O2 -static -o $@ $<
+
+# Real containers, FIRST_COUNT of each engine: how many of them we knew before they ran.
+bench-first: $(BUILD)/bench/first_stamp $(BUILD)/bench/first_complete $(TEST_PROGRAMS)
+	@rm -f $(BUILD)/bench-first.tmp; for engine in docker containerd cri; do \
+		BUILD="$(abspath $(BUILD))" tests/bench/first.sh $$engine >>$(BUILD)/bench-first.tmp || exit 1; done
+	@cat $(BUILD)/bench-first.tmp
+	@awk '{printf "{\"%s\": {\"value\": %s, \"unit\": \"%s\"}}\n", $$1, $$2, $$3}' $(BUILD)/bench-first.tmp | \
+		cat - $$(test -f $(BUILD)/bench.json && echo $(BUILD)/bench.json) | jq -s 'add' >$(BUILD)/bench.json.tmp
+	@mv $(BUILD)/bench.json.tmp $(BUILD)/bench.json; rm -f $(BUILD)/bench-first.tmp
 
 OURS = $(SHM_SRC) $(wildcard containerd-meta/hook/*.c) $(DAEMON_SRC) $(wildcard containerd-meta/main.c) $(CTL_SRC) $(PLUGIN_SRC)
 FORMATTED = $(shell git ls-files '*.c' '*.h')

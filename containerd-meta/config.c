@@ -91,6 +91,11 @@ static int take_with_size(struct yaml_walk *walk, const yaml_node_t *node, void 
     return yaml_walk_bool(walk, node, &((struct loading *)userdata)->config->with_size);
 }
 
+static int take_watch_cgroups(struct yaml_walk *walk, const yaml_node_t *node, void *userdata)
+{
+    return yaml_walk_bool(walk, node, &((struct loading *)userdata)->config->watch_cgroups);
+}
+
 static int take_engine_timeout(struct yaml_walk *walk, const yaml_node_t *node, void *userdata)
 {
     return yaml_walk_duration(walk, node, MAX_TIMEOUT_NS,
@@ -336,6 +341,7 @@ static int set_defaults(struct config *config)
     *config = (struct config){.region_max_bytes = DEFAULT_REGION_MAX,
                               .grace_ns = DEFAULT_GRACE_NS,
                               .log_level = LOG_INFO,
+                              .watch_cgroups = true,
                               .engine_timeout_ns = DEFAULT_TIMEOUT_NS,
                               .limits = {.label_max_len = 100, .env = ENV_NONE}};
     config->region_dir = strdup(CMETA_DEFAULT_DIR);
@@ -373,6 +379,7 @@ int config_parse(const char *name, const char *text, size_t len, struct config *
                                            {"log_level", take_log_level},
                                            {"label_max_len", take_label_max_len},
                                            {"with_size", take_with_size},
+                                           {"watch_cgroups", take_watch_cgroups},
                                            {"hooks", take_hooks},
                                            {"engine_timeout", take_engine_timeout},
                                            {"verbosity", take_verbosity},

@@ -39,6 +39,7 @@ struct config {
     int log_level; // syslog.h
     char *host_root;
     bool with_size;
+    bool watch_cgroups;
     uint64_t engine_timeout_ns; // 0: none
     enum config_nri nri;
     bool oci_hook; // listen to OCI hooks

@@ -6,6 +6,7 @@
 #include "engine/engine.h"
 #include "instances.h"
 #include "log.h"
+#include "lookout.h"
 #include "publisher.h"
 #include "store.h"
 
@@ -37,6 +38,7 @@ struct daemon {
     struct store *store;
     struct publisher *publisher;
     struct instances *instances;
+    struct lookout *lookout;
     int lock_fd;
     uint64_t tidied_us, tidy_us; // the store: last time, and next time; UINT64_MAX: no need
     uint64_t region_due_us;      // what `tick` is armed for; 0: it fired
@@ -142,6 +144,7 @@ static void upkeep(struct daemon *daemon)
         daemon->tidy_us = daemon->tidied_us + STORE_TICK_US;
     if (now >= daemon->tidy_us)
         tidy(daemon, now);
+    lookout_tick(daemon->lookout);
     instances_flush(daemon->instances);
     due = now + publisher_tick(daemon->publisher, daemon->store) / 1000 + 1;
     if (due > daemon->tidy_us)
@@ -193,11 +196,41 @@ static void warn_without_nri(const struct config *config)
             log_warning("nri: on, and there is no socket of it: is NRI enabled in the runtime?");
 }
 
+// --- the lookout ---------------------------------------------------------------------------------
+
+static int reader_gid(void)
+{
+    const struct group *group = getgrnam(READER_GROUP);
+
+    return group ? (int)group->gr_gid : -1;
+}
+
+// Without it engines tell of containers all the same.
+static void start_lookout(struct daemon *daemon)
+{
+    const struct lookout_use use = {.event = daemon->event,
+                                    .store = daemon->store,
+                                    .instances = daemon->instances,
+                                    .publisher = daemon->publisher,
+                                    .dir = publisher_dir(daemon->publisher),
+                                    .gid = reader_gid()};
+    const struct cgroup_options cgroups = {.host_root = daemon->config.host_root};
+
+    int r;
+
+    daemon->lookout = lookout_free(daemon->lookout);
+    r = lookout_new(&use, daemon->config.watch_cgroups ? &cgroups : NULL, &daemon->lookout);
+    if (r < 0)
+        log_error("cgroups aren't watched: %s; what engines tell is all there is", strerror(-r));
+}
+
 // --- reload --------------------------------------------------------------------------------------
 
 // Return: 0; -E2BIG or -ENOMEM, then nothing has changed.
 static int take_config(struct daemon *daemon, struct config *config)
 {
+    bool moved = config->watch_cgroups != daemon->config.watch_cgroups ||
+                 strcmp(config->host_root, daemon->config.host_root) != 0;
     int r = instances_plan(daemon->instances, config);
 
     if (r < 0)
@@ -211,6 +244,8 @@ static int take_config(struct daemon *daemon, struct config *config)
     instances_apply(daemon->instances);
     warn_without_nri(config);
     store_retry(daemon->store);
+    if (moved)
+        start_lookout(daemon);
     return 0;
 }
 
@@ -247,13 +282,6 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *inf
 
 // --- taking over ---------------------------------------------------------------------------------
 
-static int reader_gid(void)
-{
-    const struct group *group = getgrnam(READER_GROUP);
-
-    return group ? (int)group->gr_gid : -1;
-}
-
 static int begin(struct daemon *daemon)
 {
     struct publisher_options options = {.dir = daemon->config.region_dir,
@@ -289,6 +317,7 @@ static int begin(struct daemon *daemon)
     r = sd_event_add_post(daemon->event, &daemon->post, on_post, daemon);
     if (r < 0)
         return r;
+    start_lookout(daemon);
     instances_apply(daemon->instances);
     warn_without_nri(&daemon->config);
     upkeep(daemon);
@@ -409,6 +438,7 @@ static void finish(struct daemon *daemon)
     sd_event_source_disable_unref(daemon->post);
     sd_event_source_disable_unref(daemon->standby);
     sd_event_source_disable_unref(daemon->tick);
+    lookout_free(daemon->lookout);
     instances_free(daemon->instances);
     store_free(daemon->store);
     publisher_free(daemon->publisher);

@@ -234,10 +234,21 @@ static void shorten(char *out, size_t size, const char *path)
 
 void instances_hint(struct instances *instances, const char *id, size_t id_len)
 {
+    instances_hint_of(instances, CMETA_LAYOUT_NONE, id, id_len);
+}
+
+void instances_hint_of(struct instances *instances, enum cmeta_layout layout, const char *id,
+                       size_t id_len)
+{
     for (unsigned row = 0; row < STORE_ROWS; row++) {
         struct instance *instance = instances->rows[row];
 
-        if (instance && instance->engine && instance->class->hint)
+        // One that isn't connected is going to list all it has.
+        if (instance && instance->engine && instance->class->hint &&
+            (instance->text.state == CMETA_ENGINE_CONNECTED ||
+             instance->text.state == CMETA_ENGINE_LISTING) &&
+            (layout == CMETA_LAYOUT_NONE ||
+             cmeta_layouts_of_engine(instance->name) & CMETA_LAYOUT_BIT(layout)))
             instance->class->hint(instance->engine, id, id_len);
     }
 }
@@ -726,7 +737,10 @@ void instances_describe(const struct instances *instances, char *text, size_t si
     for (unsigned row = 0; row < STORE_ROWS && used < size; row++) {
         const struct instance *instance = instances->rows[row];
 
-        if (instance && instance->class)
+        // Folders that may never be there are nobody's concern.
+        if (instance && instance->class &&
+            !(instance->class->protocol == ENGINE_FILES &&
+              instance->text.state == CMETA_ENGINE_WAITING))
             used += (size_t)snprintf(text + used, size - used, "%s%s %s %s", used ? "; " : "",
                                      instance->name, instance->text.socket,
                                      state_name(instance->text.state));

@@ -13,6 +13,8 @@
 #include "transport/http.h"
 #include "transport/socket_watch.h"
 
+#include "shm/container_id.h"
+
 #include <systemd/sd-event.h>
 
 struct instances;
@@ -49,8 +51,12 @@ void instances_apply(struct instances *instances);
 // The row of the instance with this name and (maybe shortened) socket as a row has it; -1 if none.
 int instances_row_of(void *instances, const char *name, const char *socket);
 
-// Somebody saw a container of this ID that the table doesn't have: all engines that can be asked
-// are asked for it now. They stay silent about what isn't theirs.
+// Somebody saw a container of this ID that the table doesn't have, or not whole: all engines whose
+// cgroups may be of that layout (CMETA_LAYOUT_NONE: all) are asked for it now. They stay silent
+// about what isn't theirs.
+void instances_hint_of(struct instances *instances, enum cmeta_layout layout, const char *id,
+                       size_t id_len);
+// All engines are asked.
 void instances_hint(struct instances *instances, const char *id, size_t id_len);
 
 // All engines list again, because something may have been missed.

@@ -141,6 +141,11 @@ static void bury(void *userdata, const struct cmeta_name *name, uint64_t removed
     cmeta_writer_remove(publisher->writer, name, removed_ns);
 }
 
+static void count_lead(void *userdata, unsigned row, int64_t lead_ns)
+{
+    publisher_lead(userdata, row, lead_ns);
+}
+
 static void count_stale(void *userdata)
 {
     publisher_count(userdata, CMETA_COUNT_STALE_DROPPED, 1);
@@ -148,8 +153,11 @@ static void count_stale(void *userdata)
 
 struct store_output publisher_output(struct publisher *publisher)
 {
-    return (struct store_output){
-        .userdata = publisher, .publish = put, .remove = bury, .stale = count_stale};
+    return (struct store_output){.userdata = publisher,
+                                 .publish = put,
+                                 .remove = bury,
+                                 .stale = count_stale,
+                                 .lead = count_lead};
 }
 
 // --- from the region of an earlier daemon --------------------------------------------------------
@@ -270,6 +278,27 @@ void publisher_set_limits(struct publisher *publisher, uint64_t max_bytes, uint6
     cmeta_writer_set_grace(publisher->writer, grace_ns);
 }
 
+void publisher_lead(struct publisher *publisher, unsigned row, int64_t lead_ns)
+{
+    cmeta_writer_lead(publisher->writer, row, lead_ns);
+}
+
+uint32_t publisher_misses(const struct publisher *publisher)
+{
+    return cmeta_writer_misses(publisher->writer);
+}
+
+void publisher_miss(struct publisher *publisher, uint32_t index,
+                    const struct cmeta_miss_entry *entry)
+{
+    cmeta_writer_miss(publisher->writer, index, entry);
+}
+
+const char *publisher_dir(const struct publisher *publisher)
+{
+    return publisher->dir;
+}
+
 void publisher_row(struct publisher *publisher, unsigned row, const struct cmeta_engine_row *text)
 {
     cmeta_writer_engine(publisher->writer, row, text);
@@ -279,4 +308,9 @@ void publisher_count(struct publisher *publisher, enum cmeta_counter_index count
 {
     if (delta)
         cmeta_writer_count(publisher->writer, counter, delta);
+}
+
+void publisher_gauge(struct publisher *publisher, enum cmeta_counter_index counter, uint64_t value)
+{
+    cmeta_writer_gauge(publisher->writer, counter, value);
 }

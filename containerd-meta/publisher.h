@@ -57,7 +57,15 @@ int publisher_publish(struct publisher *publisher);
 uint64_t publisher_tick(struct publisher *publisher, const struct store *store);
 
 void publisher_set_limits(struct publisher *publisher, uint64_t max_bytes, uint64_t grace_ns);
+void publisher_lead(struct publisher *publisher, unsigned row, int64_t lead_ns);
+// The ring of misses: its size, and one of its entries.
+uint32_t publisher_misses(const struct publisher *publisher);
+void publisher_miss(struct publisher *publisher, uint32_t index,
+                    const struct cmeta_miss_entry *entry);
+// The folder that the region is in, whatever a later configuration says.
+const char *publisher_dir(const struct publisher *publisher);
 void publisher_row(struct publisher *publisher, unsigned row, const struct cmeta_engine_row *text);
 void publisher_count(struct publisher *publisher, enum cmeta_counter_index counter, uint64_t delta);
+void publisher_gauge(struct publisher *publisher, enum cmeta_counter_index counter, uint64_t value);
 
 #endif

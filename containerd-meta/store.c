@@ -4,7 +4,7 @@
 #include "cleanup.h"
 #include "clock.h"
 #include "content.h"
-#include "view.h"
+#include "store_internal.h"
 
 #include <errno.h>
 #include <search.h>
@@ -23,35 +23,6 @@
 // How many containers that couldn't be published are kept: their engine names them again.
 #define REFUSED_MAX 1024u
 
-struct item {
-    LIST_ENTRY(item) all;
-    TAILQ_ENTRY(item) dead; // when removed
-    struct view *views;     // by worth
-    unsigned owner;         // of the restored view
-    bool removed;
-    bool barred;     // ended by a source that isn't confined: no confined one revives it
-    bool refused;    // could not be published
-    bool incomplete; // lacks a group that rules read
-    uint64_t first_seen_ns, published_ns;
-    uint64_t ended_at;     // moment of its end
-    uint64_t forget_at_ns; // CLOCK_MONOTONIC, when removed
-    struct cmeta_name name;
-    char text[]; // ID and scope
-};
-
-struct store {
-    struct store_output output;
-    void *tree; // tsearch(3), by name
-    LIST_HEAD(, item) items;
-    TAILQ_HEAD(, item) dead; // removed ones, the oldest first
-    uint32_t count, live, incomplete, refused;
-    uint32_t claims[STORE_ROWS];
-    uint64_t bytes[STORE_ROWS]; // of the views' records
-    int precedence[STORE_ROWS];
-    uint64_t clock; // moments
-    uint64_t retry_at_ns;
-};
-
 struct store *store_new(const struct store_output *output)
 {
     struct store *store = calloc(1, sizeof(*store));
@@ -59,6 +30,7 @@ struct store *store_new(const struct store_output *output)
     if (!store)
         return NULL;
     store->output = *output;
+    store->born_ns = clock_ns(CLOCK_REALTIME);
     TAILQ_INIT(&store->dead);
     return store;
 }
@@ -91,6 +63,11 @@ static struct item *find(const struct store *store, const struct cmeta_name *nam
     return node ? item_of(*(void **)node) : NULL;
 }
 
+struct item *store_find(const struct store *store, const struct cmeta_name *name)
+{
+    return find(store, name);
+}
+
 static struct item *add(struct store *store, const struct cmeta_name *name)
 {
     struct item *item = calloc(1, sizeof(*item) + name->id.len + name->scope.len + 2);
@@ -107,6 +84,8 @@ static struct item *add(struct store *store, const struct cmeta_name *name)
         return NULL;
     }
     item->first_seen_ns = clock_ns(CLOCK_REALTIME);
+    if (store->cgroup_of)
+        item->cgroup_id = store->cgroup_of(store->cgroups, &item->name);
     LIST_INSERT_HEAD(&store->items, item, all);
     store->count++;
     store->live++;
@@ -340,6 +319,7 @@ static int merge_views(const struct store *store, struct merge *merge, const str
         merge_group(merge, item, (enum cmeta_group)group);
     merge_status(merge, item);
     merge->content.published_ns = (int64_t)item->published_ns;
+    merge->content.cgroup_id = item->cgroup_id;
     return 0;
 }
 
@@ -373,6 +353,21 @@ static void drop_restored(struct store *store, struct item *item, const struct m
         remove_view(store, item, restored);
 }
 
+// What started before this store was there says nothing of how early it is. A pod's sandbox is
+// nobody's subject: it has no image, and is never complete.
+static void tell_lead(struct store *store, struct item *item, const struct merge *merge)
+{
+    const struct cmeta_container *content = &merge->content;
+    uint8_t source = content->source[CMETA_GROUP_IDENTITY];
+
+    if (item->lead_told || !item->completed_ns || !source || !store->output.lead ||
+        content->started_ns <= (int64_t)store->born_ns)
+        return;
+    item->lead_told = true;
+    store->output.lead(store->output.userdata, source - 1u,
+                       content->started_ns - (int64_t)item->completed_ns);
+}
+
 static int publish(struct store *store, struct item *item)
 {
     static struct merge merge; // large; the loop's thread only
@@ -381,17 +376,26 @@ static int publish(struct store *store, struct item *item)
 
     if (!item->published_ns)
         item->published_ns = clock_ns(CLOCK_REALTIME);
+    item->renumbered = false;
     r = merge_views(store, &merge, item);
     if (r == 0) {
         complete = (merge.content.known & CMETA_GROUPS_COMPLETE) == CMETA_GROUPS_COMPLETE;
         set_flag(&item->incomplete, &store->incomplete, !complete);
         r = store->output.publish(store->output.userdata, &item->name, &merge.content, &merge.live);
         set_flag(&item->refused, &store->refused, r < 0);
+        if (complete && !item->completed_ns)
+            item->completed_ns = clock_ns(CLOCK_REALTIME);
+        tell_lead(store, item, &merge);
         drop_restored(store, item, &merge);
         r = 0;
     }
     merge_done(&merge);
     return r;
+}
+
+int store_publish(struct store *store, struct item *item)
+{
+    return publish(store, item);
 }
 
 // A removed container that a source speaks of again comes back to life.
@@ -629,6 +633,8 @@ int store_restore(struct store *store, unsigned owner, const struct cmeta_name *
     if (live->first_seen_ns)
         item->first_seen_ns = live->first_seen_ns;
     item->published_ns = (uint64_t)content->published_ns;
+    if (!item->cgroup_id)
+        item->cgroup_id = content->cgroup_id;
     view = add_view(store, item, VIEW_RESTORED);
     r = view ? view_store(view, content) : -ENOMEM;
     if (r < 0) {
@@ -657,6 +663,8 @@ bool store_tick(struct store *store, uint64_t monotonic_ns)
             break;
         drop(store, item);
     }
+    if (store->renumbered)
+        store_publish_renumbered(store);
     for (struct item *item = LIST_FIRST(&store->items), *next; retry && item; item = next) {
         next = LIST_NEXT(item, all);
         if (!item->refused || failures >= RETRY_FAILURES)

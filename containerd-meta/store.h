@@ -40,6 +40,10 @@ struct store_output {
     void (*remove)(void *userdata, const struct cmeta_name *name, uint64_t removed_ns);
     // An answer was dropped because the source had said something newer meanwhile.
     void (*stale)(void *userdata);
+    // A container started, and its record was complete so long before (below 0: after); by the row
+    // that told of its identity. Once for each container that starts while this store is there. May
+    // be NULL.
+    void (*lead)(void *userdata, unsigned row, int64_t lead_ns);
 };
 
 struct store *store_new(const struct store_output *output);
@@ -63,6 +67,42 @@ int store_gone(struct store *store, unsigned row, uint64_t asked, const struct c
 int store_reason(struct store *store, unsigned row, const struct cmeta_name *name, uint32_t groups,
                  enum cmeta_reason reason);
 int store_list_complete(struct store *store, unsigned row, uint64_t asked);
+
+// What others than the sources see: an ID in the name of a cgroup, and of containerd's own its
+// namespace (@ns; "" for all other layouts).
+enum store_standing { STORE_UNKNOWN = 0, STORE_INCOMPLETE, STORE_COMPLETE };
+enum store_standing store_standing(const struct store *store, const char *id, size_t id_len,
+                                   const char *ns);
+
+// When its record first was complete, CLOCK_REALTIME in ns; 0: not so far, or it isn't there.
+uint64_t store_completed_ns(const struct store *store, const char *id, size_t id_len);
+
+// Whether it counts as running by a word that is older than `since`.
+bool store_runs(const struct store *store, const char *id, size_t id_len, const char *ns,
+                uint64_t since);
+
+/**
+ * store_stopped() - its last cgroup went at `since`, and no source has said a word about it: it
+ * counts as exited, with no exit code, until one does
+ * Return: 1 if so, 0 if it doesn't count as running or one has spoken; -ENOMEM.
+ */
+int store_stopped(struct store *store, const char *id, size_t id_len, const char *ns,
+                  uint64_t since, uint64_t finished_ns);
+
+/**
+ * store_set_cgroups() - where the ID of a new container's cgroup is known, if its cgroup came first
+ * @cgroup_of: 0 not known; may be NULL
+ */
+void store_set_cgroups(struct store *store,
+                       uint64_t (*cgroup_of)(void *userdata, const struct cmeta_name *name),
+                       void *userdata);
+
+/**
+ * store_set_cgroup() - the ID of its cgroup of version 2
+ * It goes into the record with the next change of that, at the latest with the next tick.
+ */
+void store_set_cgroup(struct store *store, const char *id, size_t id_len, const char *ns,
+                      uint64_t cgroup_id);
 
 // The source is no more (disabled): its views go as if it had never spoken.
 int store_withdraw(struct store *store, unsigned row);

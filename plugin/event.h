@@ -43,6 +43,21 @@ static inline bool event_param(const struct falco_event *event, uint32_t index, 
     return event_param_of_width(event, index, 2, bytes, len);
 }
 
+// The end of an exec; of all its versions.
+static inline bool event_is_exec(const struct falco_event *event)
+{
+    switch (event->type) {
+    case FALCO_EVENT_EXECVE_15_EXIT:
+    case FALCO_EVENT_EXECVE_16_EXIT:
+    case FALCO_EVENT_EXECVE_17_EXIT:
+    case FALCO_EVENT_EXECVE_EXIT:
+    case FALCO_EVENT_EXECVEAT_EXIT:
+        return true;
+    default:
+        return false;
+    }
+}
+
 // Whether parameter 0, the result of a system call, is there and no error. `result` may be NULL.
 static inline bool event_succeeded(const struct falco_event *event, int64_t *result)
 {

@@ -2,6 +2,7 @@
 #include "follower.h"
 
 #include "emitter.h"
+#include "hints.h"
 #include "load.h"
 #include "reader.h"
 #include "symver.h"
@@ -43,6 +44,7 @@ struct follower {
     struct logger *logger;
     struct metrics *metrics;
     struct emitter *emitter;
+    struct hints *hints;
 
     struct follower_shared shared;
 
@@ -272,6 +274,12 @@ bool follower_ask(struct follower *f, int64_t tid, uint32_t token)
     return true;
 }
 
+void follower_hint(struct follower *f, enum cmeta_miss miss, enum cmeta_layout layout,
+                   const char *id, size_t len, uint64_t ts)
+{
+    hints_add(f->hints, miss, layout, id, len, ts);
+}
+
 struct answer *follower_answer(struct follower *f)
 {
     // Acquire: pairs with the release in answer_questions().
@@ -390,6 +398,8 @@ static void *follow(void *argument)
         follow_region(f, now);
         word = f->latest ? cmeta_follow_word(f->latest) : 0;
         answer_questions(f, now);
+        if (hints_run(f->hints, now))
+            f->busy_until_ns = now + BUSY_NS;
         refresh_list(f, now);
         watch_daemon(f, now);
         if (f->latest)
@@ -408,9 +418,15 @@ struct follower *follower_new(const struct config *config, struct logger *logger
 {
     struct follower *f = calloc(1, sizeof(*f));
 
-    if (f)
+    if (f) {
         f->emitter = emitter_new(logger, metrics);
-    if (!f || !f->emitter) {
+        f->hints = hints_new(config->region, metrics);
+    }
+    if (!f || !f->emitter || !f->hints) {
+        if (f) {
+            emitter_free(f->emitter);
+            hints_free(f->hints);
+        }
         free(f);
         return NULL;
     }
@@ -426,6 +442,7 @@ struct follower *follower_free(struct follower *f)
     if (f) {
         follower_stop(f);
         emitter_free(f->emitter);
+        hints_free(f->hints);
     }
     free(f);
     return NULL;
@@ -491,6 +508,7 @@ static void reset(struct follower *f)
     f->daemon = DAEMON_UNKNOWN;
     f->heartbeat_seen_ns = f->alive_due_ns = f->list_due_ns = f->busy_until_ns = 0;
     f->map_due_ns = 0;
+    hints_clear(f->hints);
     f->asked = f->heard = f->answered = f->answers_taken = 0;
     for (unsigned i = METRIC_CONTAINERS; i <= METRIC_HEARTBEAT_AGE; i++)
         metrics_set(f->metrics, i, 0);

@@ -11,6 +11,7 @@
 #include "config.h"
 #include "container_list.h"
 #include "handover.h"
+#include "hint.h"
 #include "identify.h"
 #include "logger.h"
 #include "metrics.h"
@@ -85,6 +86,10 @@ static inline const struct container_list *follower_containers(const struct foll
  * Return: false if too many questions are waiting.
  */
 bool follower_ask(struct follower *follower, int64_t tid, uint32_t token);
+
+// The daemon is to be told of a container; see hints_add().
+void follower_hint(struct follower *follower, enum cmeta_miss miss, enum cmeta_layout layout,
+                   const char *id, size_t len, uint64_t ts);
 
 struct answer {
     int64_t tid;

@@ -25,6 +25,7 @@ bool identify_path(uint32_t layouts, struct witness *witness, const char *path, 
     if (cmeta_id_match_improves(&best, &m) && m.id_len <= CMETA_ID_MAX &&
         m.ns_len <= CMETA_NAMESPACE_MAX) {
         witness->strength = m.strength;
+        witness->layout = m.layout;
         witness->id_len = m.id_len;
         memcpy(witness->id, m.id, m.id_len);
         witness->ns_len = m.strength == CMETA_WEAK ? m.ns_len : 0;

@@ -18,8 +18,9 @@
 // The testimony of all rows so far. ID and namespace are copies: rows live shortly.
 struct witness {
     enum cmeta_strength strength;
-    bool cut; // a row that may have lost its head
-    bool any; // a row with a path
+    enum cmeta_layout layout; // valid where there is a match
+    bool cut;                 // a row that may have lost its head
+    bool any;                 // a row with a path
     uint16_t id_len;
     uint16_t ns_len;
     char id[CMETA_ID_MAX + 1];

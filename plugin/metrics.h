@@ -49,6 +49,16 @@
       "event thread: lookups made again because the region had changed")                         \
     X(LOOKUPS_UNKNOWN, "lookups_unknown", MONOTONIC,                                             \
       "event thread: threads seen to start in a container that the region didn't know yet")      \
+    X(FIRST_COMPLETE, "first_complete", MONOTONIC,                                               \
+      "event thread: first programs of containers whose record was whole when they began")       \
+    X(FIRST_INCOMPLETE, "first_incomplete", MONOTONIC,                                           \
+      "event thread: such programs whose container's record lacked a group that rules read")     \
+    X(FIRST_ABSENT, "first_absent", MONOTONIC,                                                   \
+      "event thread: such programs whose container the region didn't know")                      \
+    X(HINTS_SENT, "hints_sent", MONOTONIC,                                                       \
+      "follower: containers that the daemon was told of, because of one of the two")             \
+    X(HINTS_DROPPED, "hints_dropped", MONOTONIC,                                                 \
+      "event thread: such containers that it wasn't told of, because too many were")             \
     X(UNSURE_THREADS, "unsure_threads", MONOTONIC,                                               \
       "event thread: threads whose cgroups in the event didn't tell; asked for in /proc")        \
     X(UNSURE_DROPPED, "unsure_dropped", MONOTONIC,                                               \

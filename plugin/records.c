@@ -27,6 +27,7 @@ struct records {
     struct capture *capture;
     struct lookup lookup;
     uint32_t questions; // number of the last one
+    uint64_t event_ts;  // of the event at hand
 
     // The event that `subject` belongs to.
     bool resolved;
@@ -92,6 +93,14 @@ const struct capture_store *records_captured(const struct records *r)
 
 // --- from cgroups to a reference -----------------------------------------------------------------
 
+// The daemon asks the engines for what the region doesn't have. In a replay there is none.
+static void tell_daemon(const struct records *r, enum cmeta_miss miss, enum cmeta_layout layout,
+                        const char *id, size_t len)
+{
+    if (follower_is_running(r->follower))
+        follower_hint(r->follower, miss, layout, id, len, r->event_ts);
+}
+
 // The reference that a testimony stands for; its `id` becomes the text of container_id.
 static uint64_t recognise(const struct records *r, struct witness *w)
 {
@@ -104,6 +113,8 @@ static uint64_t recognise(const struct records *r, struct witness *w)
         found = lookup_witness(&r->lookup, w, &handle);
         ref = w->strength == CMETA_STRONG ? REF_ABSENT : REF_WEAK;
         ref = found == CMETA_FOUND ? handle : ref | lookup_stamp(&r->lookup);
+        if (found == CMETA_ABSENT && w->strength == CMETA_STRONG)
+            tell_daemon(r, CMETA_MISS_ABSENT, w->layout, w->id, w->id_len);
         if (found == CMETA_FOUND || w->strength == CMETA_STRONG)
             shown = witness_shown(w);
     }
@@ -211,6 +222,34 @@ static bool write_ref(struct records *r, const struct table_access *access,
     return threads_write(&r->threads, access, entry, old, ref, id);
 }
 
+// A container's first program begins: PID 1 in it, and the engine hasn't told of a start yet. Pods'
+// sandboxes are left out: nobody asks for the image of one.
+static void count_first(struct records *r, const struct table_access *access,
+                        struct falco_entry *entry, uint64_t ref)
+{
+    const struct cmeta_region *region = records_region(r);
+    struct cmeta_status status;
+    struct cmeta_view view;
+
+    if (!follower_is_running(r->follower) || !region ||
+        threads_number(&r->threads, access, entry, r->threads.vpid, 0) != 1)
+        return;
+    if (REF_KIND(ref) == REF_ABSENT)
+        metrics_count(r->metrics, METRIC_FIRST_ABSENT);
+    if (!ref_is_handle(ref) || !cmeta_handle_is_of(region, ref) ||
+        !cmeta_reader_status(region, ref, &status) || !cmeta_reader_record(region, ref, &view) ||
+        CMETA_STATUS_STATE(status.word) == CMETA_STATE_RUNNING ||
+        CMETA_STATUS_STATE(status.word) == CMETA_STATE_PAUSED ||
+        cmeta_view_flags(&view) & CMETA_FLAG_POD_SANDBOX)
+        return;
+    if ((cmeta_view_known(&view) & CMETA_GROUPS_COMPLETE) == CMETA_GROUPS_COMPLETE) {
+        metrics_count(r->metrics, METRIC_FIRST_COMPLETE);
+        return;
+    }
+    metrics_count(r->metrics, METRIC_FIRST_INCOMPLETE);
+    tell_daemon(r, CMETA_MISS_INCOMPLETE, CMETA_LAYOUT_NONE, status.id.data, status.id.len);
+}
+
 // `exec`: the event that tells the thread's command, and in `param` its cgroups; or NULL.
 static void evaluate(struct records *r, const struct table_access *access,
                      struct falco_entry *entry, int64_t tid, enum occasion occasion,
@@ -226,6 +265,8 @@ static void evaluate(struct records *r, const struct table_access *access,
         threads_hear(&r->threads, access, entry, r->config->layouts, &r->witness);
     ref = decide(r, access, entry, tid, occasion);
     moved = write_ref(r, access, entry, old, ref, r->witness.id);
+    if (exec && event_is_exec(exec) && ref != REF_HOST)
+        count_first(r, access, entry, ref);
     if (occasion != OCCASION_SCAN)
         write_category(r, access, entry, ref, r->witness.id, moved, exec);
 }
@@ -326,6 +367,7 @@ void records_parse(struct records *r, const struct table_access *access,
     const struct falco_event *event = in->evt;
     int64_t result;
 
+    r->event_ts = event->ts;
     begin_writing(r, access);
     switch (event->type) {
     case FALCO_EVENT_CLONE_EXIT:
@@ -594,7 +636,7 @@ const struct subject *records_resolve(struct records *r, const struct table_acce
         return &r->subject;
     r->resolved = true;
     r->evtnum = in->evtnum;
-    r->ts = event->ts;
+    r->ts = r->event_ts = event->ts;
     r->tid = event->tid;
     resolve(r, access, in);
     count_lookup(r);

@@ -57,7 +57,30 @@
       "of that, handed out; at three quarters the region is replaced")                            \
     X(RELOADS, "config_reloads_total", "reloads", TOTAL, "configurations put in force by SIGHUP") \
     X(RELOAD_ERRORS, "config_reload_errors_total", "reloads", TOTAL,                              \
-      "configurations refused; the running one stayed in force")
+      "configurations refused; the running one stayed in force")                                  \
+    X(CGROUPS, "cgroups", "cgroups", GAUGE, "in the hierarchies that are watched")                \
+    X(CGROUPS_UNWATCHED, "cgroups_unwatched", "cgroups", GAUGE,                                   \
+      "of those, looked at every 10 s only; raise fs.inotify.max_user_watches")                   \
+    X(CGROUP_OVERFLOWS, "cgroup_overflows_total", "overflows", TOTAL,                             \
+      "times that the kernel dropped news of cgroups; all were looked at again")                  \
+    X(CGROUPS_SEEN, "cgroup_containers_total", "containers", TOTAL,                               \
+      "containers whose cgroup was seen to appear")                                               \
+    X(CGROUPS_STOPPED, "cgroup_stops_total", "containers", TOTAL,                                 \
+      "running containers that count as exited because their cgroup went and no engine said why") \
+    X(HINTS, "hints_total", "containers", TOTAL,                                                  \
+      "containers that were seen, and not known or not whole: the engines were asked")            \
+    X(HINTS_DROPPED, "hints_dropped_total", "containers", TOTAL,                                  \
+      "such containers that weren't asked for, because too many were")                            \
+    X(PLUGIN_HINTS, "plugin_hints_total", "containers", TOTAL,                                    \
+      "containers that Falco met before they were known, or known whole; see why ID")             \
+    X(PLUGIN_HINTS_BAD, "plugin_hints_refused_total", "datagrams", TOTAL,                         \
+      "datagrams at the socket `hint` that made no sense")                                        \
+    X(FIRST_COMPLETE, "first_complete_total", "programs", TOTAL,                                  \
+      "first programs of containers whose record was whole when Falco met them")                  \
+    X(FIRST_INCOMPLETE, "first_incomplete_total", "programs", TOTAL,                              \
+      "such programs whose container's record lacked a group that rules read")                    \
+    X(FIRST_ABSENT, "first_absent_total", "programs", TOTAL,                                      \
+      "such programs whose container wasn't known at all")
 
 enum cmeta_counter_index {
 #define X(symbol, name, unit, kind, help) CMETA_COUNT_##symbol,

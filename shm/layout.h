@@ -20,7 +20,7 @@
 #define CMETA_MAGIC UINT64_C(0x6c626174656d43ff) // ff 'C' 'm' 'e' 't' 'a' 'b' 'l'
 #define CMETA_LAYOUT_MAJOR \
     1u // another major is another file name; readers refuse what they don't know
-#define CMETA_LAYOUT_MINOR   0u // only adds to what is reserved; readers accept any
+#define CMETA_LAYOUT_MINOR   1u // only adds to what is reserved; readers accept any
 #define CMETA_CACHE_LINE     64u
 #define CMETA_IDENTITY_MAGIC 0x49644d43u
 #define CMETA_RECORD_MAGIC   0x52654d43u
@@ -61,7 +61,12 @@ struct cmeta_header {
 
     char writer_version[64]; // NUL-terminated
 
-    uint8_t reserved_immutable[64];
+    // Since minor 1; counts are 0 before.
+    uint32_t leads_offset;
+    uint32_t lead_count; // as many as engine rows
+    uint32_t misses_offset;
+    uint32_t miss_count;
+    uint8_t reserved_immutable[48];
 
     // Line 4: what moves. Nothing of it is read on the event path.
     uint32_t state;    // atomic, enum cmeta_region_state; release, pairs with acquire in
@@ -183,7 +188,9 @@ struct cmeta_record_head {
     int64_t memory_limit;
     int64_t swap_limit;
     int64_t size_rw;
+    uint64_t cgroup_id; // since minor 1: there if head_bytes reaches so far
 };
+#define CMETA_RECORD_HEAD_MIN 272u // as minor 0 wrote it
 struct cmeta_record_label {
     struct cmeta_slice key;
     struct cmeta_slice value;
@@ -261,6 +268,31 @@ struct cmeta_engine_row {
     char last_error[168]; // "" if none
 };
 
+// How long before each container's start its record was complete, of the containers that an engine
+// told of: how many by power of two of the time, see cmeta_lead_bucket().
+#define CMETA_LEAD_BUCKETS 32u
+struct cmeta_lead_row {
+    uint32_t count[CMETA_LEAD_BUCKETS]; // atomic
+};
+
+// A container that a reader met before its record was there, or whole. Readers copy the entry and
+// check `sequence` before and after.
+#define CMETA_MISS_ID 96u
+struct cmeta_miss_entry {
+    uint32_t sequence; // atomic: seqlock of the entry
+    uint8_t miss;      // enum cmeta_miss (hint.h); 0: the entry is unused
+    uint8_t layout;    // enum cmeta_layout
+    uint16_t id_len;   // of `id`; of a longer ID the beginning is kept
+    uint64_t when_ns;  // CLOCK_REALTIME of the event that met it
+    uint64_t heard_ns; // CLOCK_REALTIME when the daemon was told
+    uint64_t whole_ns; // CLOCK_REALTIME when its record became complete, 0 not so far
+    char id[CMETA_MISS_ID];
+};
+
+static_assert(sizeof(struct cmeta_lead_row) == 128, "");
+static_assert(sizeof(struct cmeta_miss_entry) == 128, "");
+static_assert(offsetof(struct cmeta_header, leads_offset) == 192, "");
+static_assert(offsetof(struct cmeta_header, miss_count) == 204, "");
 static_assert(sizeof(struct cmeta_header) == 4096, "header is one page");
 static_assert(offsetof(struct cmeta_header, layout_major) == 8, "");
 static_assert(offsetof(struct cmeta_header, header_bytes) == 12, "");
@@ -313,7 +345,7 @@ static_assert(offsetof(struct cmeta_identity, text) == 44, "");
 static_assert(offsetof(struct cmeta_identity, finished_ns) == 48, "");
 static_assert(offsetof(struct cmeta_identity, removed_ns) == 56, "");
 static_assert(sizeof(struct cmeta_slice) == 4, "");
-static_assert(sizeof(struct cmeta_record_head) == 272, "");
+static_assert(sizeof(struct cmeta_record_head) == 280, "");
 static_assert(offsetof(struct cmeta_record_head, head_bytes) == 8, "");
 static_assert(offsetof(struct cmeta_record_head, known) == 12, "");
 static_assert(offsetof(struct cmeta_record_head, flags) == 16, "");
@@ -323,6 +355,7 @@ static_assert(offsetof(struct cmeta_record_head, strings) == 48, "");
 static_assert(offsetof(struct cmeta_record_head, lists) == 144, "");
 static_assert(offsetof(struct cmeta_record_head, created_ns) == 192, "");
 static_assert(offsetof(struct cmeta_record_head, size_rw) == 264, "");
+static_assert(offsetof(struct cmeta_record_head, cgroup_id) == CMETA_RECORD_HEAD_MIN, "");
 static_assert(sizeof(struct cmeta_record_label) == 8, "");
 static_assert(sizeof(struct cmeta_record_mount) == 24, "");
 static_assert(sizeof(struct cmeta_record_port) == 12, "");

@@ -170,6 +170,8 @@ struct cmeta_container {
     int64_t cpu_period, cpu_quota, cpu_shares, cpuset_cpu_count; // 100000, 0, 1024, 0 as upstream
     int64_t memory_limit, swap_limit;                            // bytes; 0 unlimited
     int64_t size_rw; // bytes of the writable layer; -1 unknown
+    uint64_t
+        cgroup_id; // of its cgroup of version 2, as bpf_get_current_cgroup_id() has it; 0 unknown
     struct cmeta_str strings[CMETA_STRING_CONTENT_COUNT];
     const struct cmeta_label *labels;
     const struct cmeta_label *pod_labels;

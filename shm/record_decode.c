@@ -96,6 +96,8 @@ static void fill_scalars(const struct cmeta_view *view, struct cmeta_container *
     out->memory_limit = load_relaxed(&head->memory_limit);
     out->swap_limit = load_relaxed(&head->swap_limit);
     out->size_rw = load_relaxed(&head->size_rw);
+    if (view->size >= sizeof(*head) && load_relaxed(&head->head_bytes) >= sizeof(*head))
+        out->cgroup_id = load_relaxed(&head->cgroup_id);
     for (unsigned i = 0; i < CMETA_STRING_CONTENT_COUNT; i++)
         cmeta_view_string(view, i, &out->strings[i]);
 }

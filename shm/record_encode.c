@@ -523,6 +523,7 @@ static void fill_head(struct cmeta_record_head *head, const struct cmeta_contain
     head->memory_limit = in->memory_limit;
     head->swap_limit = in->swap_limit;
     head->size_rw = in->size_rw;
+    head->cgroup_id = in->cgroup_id;
 }
 
 static void fill_texts(struct out *out, const struct plan *plan, struct cmeta_slice *list,

@@ -19,10 +19,10 @@ int cmeta_view_init(struct cmeta_view *view, const void *bytes, size_t avail)
     const struct cmeta_record_head *head = bytes;
     uint32_t size;
 
-    if (avail < sizeof(*head) || load_relaxed(&head->magic) != CMETA_RECORD_MAGIC)
+    if (avail < CMETA_RECORD_HEAD_MIN || load_relaxed(&head->magic) != CMETA_RECORD_MAGIC)
         return -EBADMSG;
     size = load_relaxed(&head->size_bytes);
-    if (size < sizeof(*head) || size > CMETA_RECORD_MAX || size > avail)
+    if (size < CMETA_RECORD_HEAD_MIN || size > CMETA_RECORD_MAX || size > avail)
         return -EBADMSG;
     view->base = bytes;
     view->size = size;
@@ -102,7 +102,7 @@ static uint32_t list_of(const struct cmeta_view *view, enum cmeta_list list, con
     if ((unsigned)list >= CMETA_LIST_COUNT)
         return 0;
     s = load_slice(&head_of(view)->lists[list]);
-    if (s.offset < sizeof(struct cmeta_record_head) || s.offset % 4 != 0 || s.offset >= view->size)
+    if (s.offset < CMETA_RECORD_HEAD_MIN || s.offset % 4 != 0 || s.offset >= view->size)
         return 0;
     fits = (view->size - s.offset) / element_bytes(list);
     *first = view->base + s.offset;

@@ -129,6 +129,10 @@ static int check_header(const struct cmeta_header *h, uint64_t size)
         !fits(size, h->log_offset, h->log_count, sizeof(struct cmeta_log_entry)) ||
         !fits(size, h->counters_offset, h->counter_count, sizeof(struct cmeta_counter)) ||
         !fits(size, h->engines_offset, h->engine_count, sizeof(struct cmeta_engine_row)) ||
+        (h->lead_count &&
+         !fits(size, h->leads_offset, h->lead_count, sizeof(struct cmeta_lead_row))) ||
+        (h->miss_count &&
+         !fits(size, h->misses_offset, h->miss_count, sizeof(struct cmeta_miss_entry))) ||
         !fits(size, h->arena_offset, h->arena_bytes, 1))
         return CMETA_REFUSED_GEOMETRY;
     return 0;
@@ -159,6 +163,10 @@ int cmeta_region_adopt(void *base, uint64_t size, struct cmeta_region *region)
                                     .counter_count = h.counter_count,
                                     .engines_offset = h.engines_offset,
                                     .engine_count = h.engine_count,
+                                    .leads_offset = h.leads_offset,
+                                    .lead_count = h.lead_count,
+                                    .misses_offset = h.misses_offset,
+                                    .miss_count = h.miss_count,
                                     .arena_offset = h.arena_offset,
                                     .arena_bytes = h.arena_bytes,
                                     .layout_minor = h.layout_minor};

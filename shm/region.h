@@ -35,6 +35,10 @@ struct cmeta_region {
     uint32_t counter_count;
     uint32_t engines_offset;
     uint32_t engine_count;
+    uint32_t leads_offset;
+    uint32_t lead_count;
+    uint32_t misses_offset;
+    uint32_t miss_count;
     uint32_t arena_offset;
     uint32_t arena_bytes;
     uint16_t layout_minor;

@@ -20,6 +20,7 @@
 
 #define PAGE        4096u
 #define LOG_ENTRIES 4096u
+#define MISSES      256u
 #define BUCKETS_MIN 64u
 #define BUCKETS_MAX (1u << 24)
 #ifndef MADV_COLLAPSE
@@ -74,6 +75,12 @@ static uint64_t lay_out(struct cmeta_header *h)
     at += (uint64_t)h->counter_count * sizeof(struct cmeta_counter);
     h->engines_offset = (uint32_t)at;
     at += (uint64_t)h->engine_count * sizeof(struct cmeta_engine_row);
+    h->lead_count = h->engine_count;
+    h->leads_offset = (uint32_t)at;
+    at += (uint64_t)h->lead_count * sizeof(struct cmeta_lead_row);
+    h->miss_count = MISSES;
+    h->misses_offset = (uint32_t)at;
+    at += (uint64_t)h->miss_count * sizeof(struct cmeta_miss_entry);
     at = round_up(at, PAGE);
     h->arena_offset = (uint32_t)at;
     return at;

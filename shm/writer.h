@@ -137,4 +137,15 @@ void cmeta_writer_engine(struct cmeta_writer *writer, uint32_t index,
  */
 int cmeta_lock_take(const char *dir, int wait, int *fd);
 
+// Counts a container whose record was complete so long before its start; below 0: after it.
+void cmeta_writer_lead(struct cmeta_writer *writer, uint32_t row, int64_t lead_ns);
+
+/**
+ * cmeta_writer_miss() - a container that a reader met too early
+ * @index: below cmeta_writer_misses(); `sequence` of the entry is ignored
+ */
+void cmeta_writer_miss(struct cmeta_writer *writer, uint32_t index,
+                       const struct cmeta_miss_entry *entry);
+uint32_t cmeta_writer_misses(const struct cmeta_writer *writer);
+
 #endif

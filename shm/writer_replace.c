@@ -209,6 +209,12 @@ static void copy_rows(const struct cmeta_region *from, struct cmeta_region *to)
         copies[i].value = load_relaxed(&counters[i].value);
     memcpy(to->base + to->engines_offset, from->base + from->engines_offset,
            (size_t)from->engine_count * sizeof(struct cmeta_engine_row));
+    if (from->lead_count == to->lead_count)
+        memcpy(to->base + to->leads_offset, from->base + from->leads_offset,
+               (size_t)to->lead_count * sizeof(struct cmeta_lead_row));
+    if (from->miss_count == to->miss_count)
+        memcpy(to->base + to->misses_offset, from->base + from->misses_offset,
+               (size_t)to->miss_count * sizeof(struct cmeta_miss_entry));
     header->heartbeat = load_relaxed(&old->heartbeat);
     header->heartbeat_monotonic_ns = load_relaxed(&old->heartbeat_monotonic_ns);
 }

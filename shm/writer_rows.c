@@ -2,6 +2,7 @@
 // Counters and engine rows: what the CLI shows without asking anybody.
 #include "counters.h"
 #include "edit.h"
+#include "leads.h"
 #include "load.h"
 #include "writer_internal.h"
 
@@ -60,4 +61,39 @@ void cmeta_writer_engine(struct cmeta_writer *writer, uint32_t index,
         set_row(&writer->live, index, row);
     if (writer->draining.base && index < writer->draining.engine_count)
         set_row(&writer->draining, index, row);
+}
+
+void cmeta_writer_lead(struct cmeta_writer *writer, uint32_t row, int64_t lead_ns)
+{
+    struct cmeta_lead_row *rows = (void *)(writer->live.base + writer->live.leads_offset);
+    uint32_t *at;
+
+    if (row >= writer->live.lead_count)
+        return;
+    at = &rows[row].count[cmeta_lead_bucket(lead_ns)];
+    store_relaxed(at, load_relaxed(at) + 1); // read by itself in cmeta_reader_leads()
+}
+
+void cmeta_writer_miss(struct cmeta_writer *writer, uint32_t index,
+                       const struct cmeta_miss_entry *entry)
+{
+    const size_t skip = sizeof(entry->sequence);
+    struct cmeta_miss_entry *at = (void *)(writer->live.base + writer->live.misses_offset);
+    uint32_t sequence;
+
+    if (index >= writer->live.miss_count)
+        return;
+    at += index;
+    sequence = load_relaxed(&at->sequence);
+    store_relaxed(&at->sequence, sequence | 1u);
+    // Pairs with the acquire fence in cmeta_reader_miss().
+    fence_release();
+    memcpy((uint8_t *)at + skip, (const uint8_t *)entry + skip, sizeof(*at) - skip);
+    // Release: pairs with the acquire load there.
+    store_release(&at->sequence, (sequence | 1u) + 1);
+}
+
+uint32_t cmeta_writer_misses(const struct cmeta_writer *writer)
+{
+    return writer->live.miss_count;
 }

@@ -167,7 +167,8 @@ void check_engines(struct checks *checks)
         return;
     daemon = daemon_of(checks);
     while (index < ROWS_MAX && engine_rows_next(checks->region, &index, &row)) {
-        connected += row.state == CMETA_ENGINE_CONNECTED;
+        // Bundles alone give no names.
+        connected += row.state == CMETA_ENGINE_CONNECTED && strcmp(row.name, "bundle") != 0;
         check_state(checks, &row, now_ns);
         check_surroundings(checks, &row, daemon);
         check_same(checks, &row, index, daemon);

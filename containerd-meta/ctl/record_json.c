@@ -220,6 +220,7 @@ static void set_times(json_t *object, const struct cmeta_status *status,
     json_object_set_new(object, "removed", json_time(status->removed_ns));
     json_object_set_new(object, "first_seen", json_time(status->first_seen_ns));
     json_object_set_new(object, "published", json_time(positive(c->published_ns)));
+    json_object_set_new(object, "cgroup_id", c->cgroup_id ? json_count(c->cgroup_id) : json_null());
 }
 
 static json_t *pod_json(const struct cmeta_container *c)

@@ -2,12 +2,15 @@
 // stats: facts of the region, and its counters, which describe themselves.
 #include "containerd-meta/cleanup.h"
 #include "ctl.h"
+#include "engine_rows.h"
+#include "leads.h"
 #include "output.h"
 #include "session.h"
 
 #include "shm/load.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 static const char *region_state(const struct cmeta_region *region)
 {
@@ -68,6 +71,72 @@ static json_t *counter_json(const struct cmeta_counter *counter)
     return object;
 }
 
+// The count of a name, 0 if there is none such.
+static uint64_t count_of(const struct cmeta_region *region, const char *name)
+{
+    struct cmeta_counter counter;
+
+    for (uint32_t i = 0; cmeta_reader_counter(region, i, &counter); i++)
+        if (strcmp(counter.name, name) == 0)
+            return counter.value;
+    return 0;
+}
+
+struct first {
+    uint64_t complete, all;
+};
+
+static struct first first_of(const struct cmeta_region *region)
+{
+    struct first first = {.complete = count_of(region, "first_complete_total")};
+
+    first.all = first.complete + count_of(region, "first_incomplete_total") +
+                count_of(region, "first_absent_total");
+    return first;
+}
+
+// Rounded down: what isn't all isn't 100 %.
+static double percent(struct first first)
+{
+    uint64_t hundredths = first.all ? first.complete * 10000 / first.all : 0;
+
+    return (double)hundredths / 100;
+}
+
+static json_t *first_json(const struct cmeta_region *region)
+{
+    struct first first = first_of(region);
+    json_t *object = json_object();
+
+    json_object_set_new(object, "programs", json_count(first.all));
+    json_object_set_new(object, "complete", json_count(first.complete));
+    json_object_set_new(object, "percent", first.all ? json_real(percent(first)) : json_null());
+    return object;
+}
+
+static json_t *leads_json(const struct cmeta_region *region)
+{
+    json_t *list = json_array();
+    struct cmeta_engine_row row;
+    struct leads leads;
+
+    for (uint32_t index = 0; engine_rows_next(region, &index, &row);) {
+        json_t *object;
+
+        if (!leads_read(region, index - 1, &leads))
+            continue;
+        object = json_object();
+        json_object_set_new(object, "engine", json_text(str_of(row.name)));
+        json_object_set_new(object, "socket", json_text(str_of(row.socket)));
+        json_object_set_new(object, "starts", json_count(leads.starts));
+        json_object_set_new(object, "late", json_count(leads.late));
+        json_object_set_new(object, "p1_ms", json_integer(leads_quantile(&leads, 0.01)));
+        json_object_set_new(object, "median_ms", json_integer(leads_quantile(&leads, 0.5)));
+        json_array_append_new(list, object);
+    }
+    return list;
+}
+
 static void print_json(const struct cmeta_region *region, const char *dir)
 {
     json_t *object = json_object(), *counters = json_object();
@@ -80,6 +149,8 @@ static void print_json(const struct cmeta_region *region, const char *dir)
         json_object_set_new(counters, name, counter_json(&counter));
     }
     json_object_set_new(object, "region", region_json(region, dir));
+    json_object_set_new(object, "first", first_json(region));
+    json_object_set_new(object, "leads", leads_json(region));
     json_object_set_new(object, "counters", counters);
     json_print(CTL_JSON, object);
 }
@@ -88,7 +159,8 @@ static void print_lines(const struct cmeta_region *region, const char *dir)
 {
     struct cmeta_counter counter;
 
-    json_print(CTL_JSONL, json_pack("{s:o}", "region", region_json(region, dir)));
+    json_print(CTL_JSONL, json_pack("{s:o, s:o, s:o}", "region", region_json(region, dir), "first",
+                                    first_json(region), "leads", leads_json(region)));
     for (uint32_t i = 0; cmeta_reader_counter(region, i, &counter); i++) {
         json_t *object = counter_json(&counter);
 
@@ -99,6 +171,16 @@ static void print_lines(const struct cmeta_region *region, const char *dir)
 
 // --- tables
 // ------------------------------------------------------------------------------------------------
+
+static char *first_text(const struct cmeta_region *region)
+{
+    struct first first = first_of(region);
+
+    if (first.all == 0)
+        return text_format("no container's first program was met yet (the plugin tells)");
+    return text_format("%.2f %% (%" PRIu64 " of %" PRIu64 " containers' first programs)",
+                       percent(first), first.complete, first.all);
+}
 
 static void fact(struct table *table, const char *name, char *value)
 {
@@ -131,7 +213,37 @@ static void print_region(const struct cmeta_region *region, const char *dir)
                      cmeta_reader_identities(region), cmeta_reader_tombstones(region)));
     fact(table, "grace period",
          text_format("%s", text_age(1, load_relaxed(&header->grace_ns) + 1, age)));
+    fact(table, "complete before first lookup", first_text(region));
     table_print(table);
+}
+
+// How early records were, by engine; nothing while nothing has started.
+static void print_leads(const struct cmeta_region *region)
+{
+    static const char *const headings[] = {"ENGINE", "SOCKET",   ">STARTS",
+                                           ">LATE",  ">P1 LEAD", ">MEDIAN LEAD"};
+    struct table *table = NULL;
+    struct cmeta_engine_row row;
+    struct leads leads;
+
+    for (uint32_t index = 0; engine_rows_next(region, &index, &row);) {
+        char starts[24], late[24], p1[32], median[32];
+
+        if (!leads_read(region, index - 1, &leads))
+            continue;
+        snprintf(starts, sizeof(starts), "%" PRIu64, leads.starts);
+        snprintf(late, sizeof(late), "%" PRIu64, leads.late);
+        snprintf(p1, sizeof(p1), "%" PRId64 " ms", leads_quantile(&leads, 0.01));
+        snprintf(median, sizeof(median), "%" PRId64 " ms", leads_quantile(&leads, 0.5));
+        if (!table)
+            table = table_new(headings, 6);
+        table_row(table, (struct cmeta_str[]){str_of(row.name), str_of(row.socket), str_of(starts),
+                                              str_of(late), str_of(p1), str_of(median)});
+    }
+    if (!table)
+        return;
+    table_print(table);
+    putchar('\n');
 }
 
 static void print_counters(const struct cmeta_region *region, bool help)
@@ -164,6 +276,7 @@ static enum ctl_exit stats_run(const struct ctl_options *options)
     } else {
         print_region(&region, options->dir);
         putchar('\n');
+        print_leads(&region);
         print_counters(&region, options->verbose);
     }
     cmeta_region_unmap(&region);

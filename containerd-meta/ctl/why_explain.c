@@ -7,6 +7,9 @@
 #include "session.h"
 #include "why.h"
 
+#include "shm/hint.h"
+#include "shm/leads.h"
+
 #include <string.h>
 
 static void add_text(struct why *why, const char *group, const char *code, struct cmeta_str text)
@@ -195,8 +198,56 @@ static void explain_host(struct why *why)
     explain_region(why);
 }
 
+// Of an ID that the table doesn't know the beginning will do: the argument may be that.
+static bool is_of(const struct why *why, const struct cmeta_miss_entry *entry)
+{
+    size_t len = strlen(why->id);
+
+    if (memcmp(entry->id, why->id, len < entry->id_len ? len : entry->id_len) != 0)
+        return false;
+    return len == entry->id_len || (entry->id_len == CMETA_MISS_ID && len > entry->id_len) ||
+           (!why->handle && len >= 12 && len < entry->id_len);
+}
+
+static char *later(const struct cmeta_miss_entry *entry)
+{
+    if (entry->whole_ns == 0)
+        return text_format("it has not become whole since");
+    if (entry->whole_ns <= entry->when_ns)
+        return text_format("it was being written just then");
+    return text_format("it was whole %.1f ms later",
+                       (double)(entry->whole_ns - entry->when_ns) / 1e6);
+}
+
+static void add_miss(struct why *why, const struct cmeta_miss_entry *entry)
+{
+    bool absent = entry->miss == CMETA_MISS_ABSENT;
+    char age[AGE_SIZE];
+    CLEANUP(freep)
+    char *end = later(entry);
+    CLEANUP(freep)
+    char *text = text_format("Falco met it %s ago, when its record %s; %s",
+                             text_age(entry->when_ns, now_realtime_ns(), age),
+                             absent ? "wasn't there yet" : "lacked something that rules read", end);
+
+    add(why, NULL, absent ? "met-before-known" : "met-before-whole", text);
+}
+
+// What readers have told of it, the last 256 of all containers.
+static void explain_misses(struct why *why)
+{
+    struct cmeta_miss_entry entry;
+    int r;
+
+    for (uint32_t i = 0; (r = cmeta_reader_miss(&why->region, i, &entry)) != 0; i++)
+        if (r == 1 && is_of(why, &entry))
+            add_miss(why, &entry);
+}
+
 void why_explain(struct why *why)
 {
+    if (why->id && why->map_result == 0)
+        explain_misses(why);
     if (why->handle) {
         explain_record(why);
         explain_region(why);

@@ -40,7 +40,9 @@ struct known {
     engine_stamp asked;
     struct http_call *call, *list_call;
     engine_stamp list_asked;
-    struct container *answer; // between inspect and the answers it needs further
+    struct container *listed_as;        // by the list for one, until its image is known
+    char *listed_reference, *listed_id; // of that image
+    struct container *answer;           // between inspect and the answers it needs further
     char *reference, *image_id;
     char id[];
 };
@@ -133,10 +135,19 @@ static void settle(struct known *known, enum phase phase)
     known->reference = known->image_id = NULL;
 }
 
+static void forget_listed(struct known *known)
+{
+    known->listed_as = container_free(known->listed_as);
+    free(known->listed_reference);
+    free(known->listed_id);
+    known->listed_reference = known->listed_id = NULL;
+}
+
 static void cancel_list(struct known *known)
 {
     known->fetch->lists -= known->list_call != NULL;
     known->list_call = http_cancel(known->list_call);
+    forget_listed(known);
 }
 
 static void forget(struct known *known)
@@ -230,13 +241,26 @@ static void on_image(void *userdata, const struct http_response *response)
     conclude(known, image); // 404: untagged and removed under the container; its reference remains
 }
 
+// Return: -EINVAL if that is no image's ID.
+static int get_image(struct known *known, const char *id,
+                     void (*done)(void *userdata, const struct http_response *response),
+                     struct http_call **call)
+{
+    const struct docker_fetch *fetch = known->fetch;
+    char path[256];
+    struct http_request request = {
+        .socket = fetch->host->socket, .path = path, .timeout_ms = DOCKER_FETCH_INSPECT_MS};
+
+    if (strspn(id, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ:") != strlen(id))
+        return -EINVAL;
+    snprintf(path, sizeof(path), "%s/images/%s/json", fetch->prefix, id);
+    return http_get(fetch->host->http, &request, done, known, call);
+}
+
 static void ask_image(struct known *known)
 {
     struct docker_fetch *fetch = known->fetch;
     const struct docker_image *image;
-    char path[256];
-    struct http_request request = {
-        .socket = fetch->host->socket, .path = path, .timeout_ms = DOCKER_FETCH_INSPECT_MS};
 
     if (fetch->dialect->inspect_tells_image || !known->reference || !known->image_id) {
         observe(known, known->answer);
@@ -250,12 +274,8 @@ static void ask_image(struct known *known)
         return;
     }
     observe(known, known->answer); // all the rest, at once
-    snprintf(path, sizeof(path), "%s/images/%s/json", fetch->prefix, known->image_id);
     known->phase = IMAGED;
-    if (strspn(known->image_id,
-               "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ:") !=
-            strlen(known->image_id) ||
-        http_get(fetch->host->http, &request, on_image, known, &known->call) < 0)
+    if (get_image(known, known->image_id, on_image, &known->call) < 0)
         try_later(known, "an image's ID makes no sense");
 }
 
@@ -431,26 +451,76 @@ void docker_fetch_inspect(struct docker_fetch *fetch, const char *id)
 
 // --- the list, for one ---------------------------------------------------------------------------
 
+// Inspect waits for the lock that a start holds, but neither the list nor the image does.
+static void conclude_listed(struct known *known, const struct docker_image *image)
+{
+    struct engine_sink *sink = known->fetch->host->sink;
+
+    docker_container_add_image(known->listed_as, known->listed_reference, known->listed_id, image);
+    sink->observe(sink, known->list_asked, known->listed_as);
+    forget_listed(known);
+}
+
+static void on_listed_image(void *userdata, const struct http_response *response)
+{
+    struct known *known = userdata;
+    const struct docker_image *image = NULL;
+
+    known->list_call = NULL;
+    known->fetch->lists--;
+    if (response->error == 0 && response->status == 200) {
+        json_auto_t *json = json_parse(response->body, response->body_len);
+
+        image = json ? docker_images_put(known->fetch->images, known->listed_id, json) : NULL;
+    }
+    if (image)
+        conclude_listed(known, image);
+    else
+        forget_listed(known); // the inspect says what is wrong
+}
+
 static void on_listed_one(void *userdata, const char *text, size_t len)
 {
     struct known *known = userdata;
     struct docker_fetch *fetch = known->fetch;
     struct engine_sink *sink = fetch->host->sink;
     json_auto_t *json = json_parse(text, len);
-    CLEANUP(container_freep)
     struct container *container = fetch->dialect->from_list(json, &fetch->host->limits);
 
-    if (container)
-        sink->observe(sink, known->list_asked, container);
+    if (!container)
+        return;
+    if (container->content.created_ns)
+        container_know(container, CMETA_GROUP_IDENTITY);
+    sink->observe(sink, known->list_asked, container);
+    forget_listed(known);
+    if (fetch->dialect->inspect_tells_image) { // and isn't kept waiting by a start
+        container_free(container);
+        return;
+    }
+    known->listed_as = container;
+    known->listed_reference = copy_member(json, "Image");
+    known->listed_id = copy_member(json, "ImageID");
 }
 
 static void on_list_one_done(void *userdata, const struct http_response *response)
 {
     struct known *known = userdata;
+    const struct docker_image *image;
 
     (void)response; // the inspect says what is wrong
     known->list_call = NULL;
     known->fetch->lists--;
+    if (!known->listed_as || known->complete || !known->listed_reference || !known->listed_id) {
+        forget_listed(known);
+        return;
+    }
+    image = docker_images_get(known->fetch->images, known->listed_id);
+    if (image)
+        conclude_listed(known, image);
+    else if (get_image(known, known->listed_id, on_listed_image, &known->list_call) == 0)
+        known->fetch->lists++;
+    else
+        forget_listed(known);
 }
 
 void docker_fetch_list_one(struct docker_fetch *fetch, const char *id)

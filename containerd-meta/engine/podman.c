@@ -146,7 +146,7 @@ static void on_info(void *userdata, const struct http_response *response)
     }
     info = json_parse(response->body, response->body_len);
     if (!podman_run_folder(podman->host, info, folder, sizeof(folder)) ||
-        socket_watch_add_folder(podman->host->sockets, folder, on_sign, podman, &podman->signs) <
+        socket_watch_add_entries(podman->host->sockets, folder, on_sign, podman, &podman->signs) <
             0) {
         podman->cannot_rest = true;
         return;

@@ -235,7 +235,7 @@ int pattern_watch_add(struct socket_watcher *watcher, const char *pattern,
     watch->userdata = userdata;
     watch->pattern = strdup(pattern);
     snprintf(folder, sizeof(folder), "%.*s", (int)folder_len(pattern), pattern);
-    r = watch->pattern ? socket_watch_add_folder(watcher, folder, on_folder, watch, &watch->folder)
+    r = watch->pattern ? socket_watch_add_entries(watcher, folder, on_folder, watch, &watch->folder)
                        : -ENOMEM;
     if (r < 0) {
         pattern_watch_remove(watch);

@@ -39,17 +39,19 @@ struct way {
 struct identity {
     uint64_t device, inode;
     // A socket's birth; 0 where the file system doesn't say: then inodes aren't reused soon
-    // (tmpfs). A folder's last change.
+    // (tmpfs). The last change of a folder whose entries count.
     int64_t time_s;
     uint32_t time_ns;
 };
+
+enum watched { SOCKET, FOLDER, ENTRIES }; // ENTRIES: a folder, and what is in it
 
 struct socket_watch {
     struct socket_watcher *watcher;
     struct socket_watch *next, **link;
     char *path;
     struct way way;
-    bool folder;  // what is watched is a folder, with its entries; else a socket
+    enum watched watched;
     bool dirty;   // to be looked at
     bool stirred; // an entry came or went
     bool degraded, told, present, removed;
@@ -240,22 +242,22 @@ static bool walk_watch_entries(struct walk *walk)
     return walk_watch(walk);
 }
 
-static void identify(const struct statx *st, bool folder, struct identity *identity)
+static void identify(const struct statx *st, enum watched watched, struct identity *identity)
 {
     *identity = (struct identity){.device = (uint64_t)st->stx_dev_major << 32 | st->stx_dev_minor,
                                   .inode = st->stx_ino};
-    if (folder) {
+    if (watched == ENTRIES) {
         identity->time_s = st->stx_mtime.tv_sec;
         identity->time_ns = st->stx_mtime.tv_nsec;
-    } else if (st->stx_mask & STATX_BTIME) {
+    } else if (watched == SOCKET && st->stx_mask & STATX_BTIME) {
         identity->time_s = st->stx_btime.tv_sec;
         identity->time_ns = st->stx_btime.tv_nsec;
     }
 }
 
 // Where the path leads now, every folder on the way watched before it is looked into: what changes
-// meanwhile is seen by the one or the other. Return: whether a socket is there.
-static bool walk_all(struct walk *walk, bool folder, struct identity *identity)
+// meanwhile is seen by the one or the other. Return: whether a socket, or folder, is there.
+static bool walk_all(struct walk *walk, enum watched watched, struct identity *identity)
 {
     struct statx st = {0};
 
@@ -273,9 +275,11 @@ static bool walk_all(struct walk *walk, bool folder, struct identity *identity)
         if (S_ISLNK(st.stx_mode) && !walk_link(walk))
             return false;
     }
-    if (folder ? !S_ISDIR(st.stx_mode) || !walk_watch_entries(walk) : !S_ISSOCK(st.stx_mode))
+    if (watched == SOCKET ? !S_ISSOCK(st.stx_mode) : !S_ISDIR(st.stx_mode))
         return false;
-    identify(&st, folder, identity);
+    if (watched == ENTRIES && !walk_watch_entries(walk))
+        return false;
+    identify(&st, watched, identity);
     return true;
 }
 
@@ -293,7 +297,7 @@ static void look(struct socket_watch *watch)
 
     watch->dirty = watch->stirred = false;
     snprintf(walk.left, sizeof(walk.left), "%s", watch->path);
-    present = walk_all(&walk, watch->folder, &identity);
+    present = walk_all(&walk, watch->watched, &identity);
     // Only now the old ones: folders on both ways stay watched without a gap.
     way_release(watch->watcher, &watch->way);
     watch->way = walk.way;
@@ -538,7 +542,7 @@ struct socket_watcher *socket_watcher_free(struct socket_watcher *watcher)
     return NULL;
 }
 
-static int add_watch(struct socket_watcher *watcher, const char *path, bool folder,
+static int add_watch(struct socket_watcher *watcher, const char *path, enum watched watched,
                      void (*on_change)(void *userdata, bool present, uint64_t inode),
                      void *userdata, struct socket_watch **out)
 {
@@ -559,7 +563,7 @@ static int add_watch(struct socket_watcher *watcher, const char *path, bool fold
         return -ENOMEM;
     }
     watch->watcher = watcher;
-    watch->folder = folder;
+    watch->watched = watched;
     watch->dirty = true;
     watch->on_change = on_change;
     watch->userdata = userdata;
@@ -576,14 +580,21 @@ int socket_watch_add(struct socket_watcher *watcher, const char *path,
                      void (*on_change)(void *userdata, bool present, uint64_t inode),
                      void *userdata, struct socket_watch **out)
 {
-    return add_watch(watcher, path, false, on_change, userdata, out);
+    return add_watch(watcher, path, SOCKET, on_change, userdata, out);
 }
 
 int socket_watch_add_folder(struct socket_watcher *watcher, const char *path,
                             void (*on_change)(void *userdata, bool present, uint64_t inode),
                             void *userdata, struct socket_watch **out)
 {
-    return add_watch(watcher, path, true, on_change, userdata, out);
+    return add_watch(watcher, path, FOLDER, on_change, userdata, out);
+}
+
+int socket_watch_add_entries(struct socket_watcher *watcher, const char *path,
+                             void (*on_change)(void *userdata, bool present, uint64_t inode),
+                             void *userdata, struct socket_watch **out)
+{
+    return add_watch(watcher, path, ENTRIES, on_change, userdata, out);
 }
 
 struct socket_watch *socket_watch_remove(struct socket_watch *watch)

@@ -41,13 +41,14 @@ void socket_watcher_set_limits(struct socket_watcher *watcher, unsigned folders,
 int socket_watch_add(struct socket_watcher *watcher, const char *path,
                      void (*on_change)(void *userdata, bool present, uint64_t inode),
                      void *userdata, struct socket_watch **watch);
-/**
- * socket_watch_add_folder() - the same for a folder: tell when it appears, vanishes, is another
- * one, or an entry of it came or went
- */
+// The same for a folder: when it appears, vanishes, or is another one.
 int socket_watch_add_folder(struct socket_watcher *watcher, const char *path,
                             void (*on_change)(void *userdata, bool present, uint64_t inode),
                             void *userdata, struct socket_watch **watch);
+// The same, and when an entry of it came or went.
+int socket_watch_add_entries(struct socket_watcher *watcher, const char *path,
+                             void (*on_change)(void *userdata, bool present, uint64_t inode),
+                             void *userdata, struct socket_watch **watch);
 struct socket_watch *socket_watch_remove(struct socket_watch *watch); // returns NULL
 
 // Whether this one is found by scanning only: inotify has no room, or no right to its folders.

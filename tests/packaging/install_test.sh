@@ -21,7 +21,7 @@ check "the_shipped_configuration_is_good" "$to/usr/sbin/containerd-meta" --check
 # Every key in it, uncommented, is good too.
 sed -n 's/^#\([a-z]\|  \)/\1/p' "$to/etc/containerd-meta/config.yaml" >"$work/all.yaml"
 check "and_so_are_its_commented_defaults" "$to/usr/sbin/containerd-meta" --check-config --config "$work/all.yaml"
-check_equal "which_are_all_there" 12 "$(grep -c '^[a-z_]*:' "$work/all.yaml")"
+check_equal "which_are_all_there" 13 "$(grep -c '^[a-z_]*:' "$work/all.yaml")"
 check "the_hook_needs_nothing_at_all" sh -c '! objdump -p "$1" | grep -q NEEDED' _ "$to/usr/lib/containerd-meta/containerd-meta-hook"
 check_equal "the_hook_is_enabled_by_nobody" "" "$(find "$to" -path '*oci/hooks.d*')"
 check "its_file_is_json" jq -e '.stages == ["createRuntime"] and .hook.path == "/usr/lib/containerd-meta/containerd-meta-hook"' \

@@ -484,6 +484,8 @@ START_TEST(stats_explain_themselves)
     ck_assert(json_is_true(json_object_get(json_object_get(stats, "region"), "daemon_alive")));
     ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(stats, "region"), "bytes")),
                      (json_int_t)cmeta_writer_region(fixture.writer)->size);
+    ck_assert(json_is_null(json_object_get(json_object_get(stats, "first"), "percent")));
+    ck_assert_uint_eq(json_array_size(json_object_get(stats, "leads")), 0);
     json_decref(stats);
     result = ctl("stats");
     ck_assert_ptr_nonnull(strstr(result.out, "containers_created_total"));
@@ -501,6 +503,37 @@ START_TEST(stats_explain_themselves)
 }
 END_TEST
 
+START_TEST(stats_tell_how_early_records_are)
+{
+    struct program_result result;
+    json_t *stats;
+    const json_t *lead, *first;
+
+    ctl_begin();
+    ctl_engine(2, "docker", CMETA_ENGINE_CONNECTED, "");
+    for (int i = 0; i < 199; i++)
+        cmeta_writer_lead(fixture.writer, 2, INT64_C(300000000));
+    cmeta_writer_lead(fixture.writer, 2, INT64_C(-3000000));
+    cmeta_writer_count(fixture.writer, CMETA_COUNT_FIRST_COMPLETE, 9999);
+    cmeta_writer_count(fixture.writer, CMETA_COUNT_FIRST_ABSENT, 1);
+    stats = ctl_value(ctl("stats", "-o", "json"));
+    lead = json_array_get(json_object_get(stats, "leads"), 0);
+    first = json_object_get(stats, "first");
+    ck_assert_str_eq(ctl_text(lead, "engine"), "docker");
+    ck_assert_int_eq(json_integer_value(json_object_get(lead, "starts")), 200);
+    ck_assert_int_eq(json_integer_value(json_object_get(lead, "late")), 1);
+    ck_assert_int_eq(json_integer_value(json_object_get(lead, "p1_ms")), 256);
+    ck_assert_int_eq(json_integer_value(json_object_get(lead, "median_ms")), 256);
+    ck_assert_double_eq(json_real_value(json_object_get(first, "percent")), 99.99);
+    json_decref(stats);
+    result = ctl("stats");
+    ck_assert_ptr_nonnull(strstr(result.out, "99.99 % (9999 of 10000"));
+    ck_assert_ptr_nonnull(strstr(result.out, "256 ms"));
+    ctl_check(result, 0, NULL);
+    ctl_end();
+}
+END_TEST
+
 START_TEST(version_tells_both)
 {
     struct program_result result;
@@ -509,7 +542,7 @@ START_TEST(version_tells_both)
     ctl_begin();
     result = ctl("version");
     ck_assert_ptr_nonnull(strstr(result.out, "containerd-meta-ctl " CMETA_VERSION));
-    ck_assert_ptr_nonnull(strstr(result.out, "containerd-meta test, layout 1.0, running"));
+    ck_assert_ptr_nonnull(strstr(result.out, "containerd-meta test, layout 1.1, running"));
     ctl_check(result, 0, NULL);
     value = ctl_value(ctl("version", "-o", "json"));
     ck_assert_str_eq(ctl_text(json_object_get(value, "daemon"), "version"), "test");
@@ -526,4 +559,4 @@ CHECK_MAIN("ctl", 60, a_wrong_command_line_is_told_and_exits_2, help_documents_v
            ps_says_which_groups_are_missing, inspect_shows_the_whole_record,
            inspect_takes_prefixes_names_and_scopes, control_characters_never_reach_a_terminal,
            noise_in_the_region_is_survived, engines_shows_rows, stats_explain_themselves,
-           version_tells_both)
+           stats_tell_how_early_records_are, version_tells_both)

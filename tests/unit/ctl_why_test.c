@@ -2,6 +2,8 @@
 // containerd-meta-ctl why: from a process, a cgroup path or an ID to what is known and why not
 // more.
 #include "shm/container_id.h"
+#include "shm/hint.h"
+#include "shm/leads.h"
 #include "unit/support/ctl_fixture.h"
 
 #include <errno.h>
@@ -13,6 +15,8 @@
 #include <unistd.h>
 
 #define HEX "17d8aa0b3c5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6a09f"
+
+#define HEX_OTHER "27d8aa0b3c5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6a09f"
 
 static struct program_result why(const char *argument, const char *format)
 {
@@ -459,6 +463,41 @@ START_TEST(a_process_in_a_containers_cgroup_is_told_with_its_record)
 }
 END_TEST
 
+static void miss(uint32_t index, enum cmeta_miss how, uint64_t when_ns, uint64_t whole_ns)
+{
+    struct cmeta_miss_entry entry = {
+        .miss = (uint8_t)how, .id_len = 64, .when_ns = when_ns, .whole_ns = whole_ns};
+
+    memcpy(entry.id, HEX, 64);
+    cmeta_writer_miss(fixture.writer, index, &entry);
+}
+
+START_TEST(what_falco_met_too_early_is_explained_afterwards)
+{
+    json_t *value;
+
+    ctl_begin();
+    ctl_engine(2, "docker", CMETA_ENGINE_CONNECTED, "");
+    put(HEX, "", 0, 0, 1 + 2, 0);
+    miss(5, CMETA_MISS_ABSENT, UINT64_C(1795313716000000000), UINT64_C(1795313716130500000));
+    value = why_json("/docker/" HEX, 0);
+    ck_assert_uint_eq(json_array_size(json_object_get(value, "reasons")), 1);
+    ck_assert_ptr_nonnull(
+        strstr(ctl_text(reason_of(value, "met-before-known"), "text"), "130.5 ms later"));
+    json_decref(value);
+    miss(6, CMETA_MISS_INCOMPLETE, UINT64_C(1795313716000000000), 0);
+    value = why_json("/docker/" HEX, 0);
+    ck_assert_ptr_nonnull(
+        strstr(ctl_text(reason_of(value, "met-before-whole"), "text"), "not become whole"));
+    json_decref(value);
+    // one that has long been forgotten
+    value = why_json("/docker/" HEX_OTHER, 0);
+    ck_assert_ptr_null(reason_of(value, "met-before-known"));
+    json_decref(value);
+    ctl_end();
+}
+END_TEST
+
 CHECK_MAIN("ctl why", 60, a_path_tells_its_id_without_a_daemon,
            a_path_tells_its_id_in_spite_of_a_refused_region,
            a_path_the_table_does_not_know_names_the_engines,
@@ -467,4 +506,5 @@ CHECK_MAIN("ctl why", 60, a_path_tells_its_id_without_a_daemon,
            groups_that_are_not_known_say_why, without_a_daemon_the_story_says_so,
            an_id_is_found_by_prefix_or_name_or_not_at_all, an_id_without_a_region_is_nobodys,
            a_process_of_the_host_is_no_container,
-           a_process_in_a_containers_cgroup_is_told_with_its_record)
+           a_process_in_a_containers_cgroup_is_told_with_its_record,
+           what_falco_met_too_early_is_explained_afterwards)

@@ -117,6 +117,34 @@ START_TEST(the_lock_free_list_adds_labels_while_inspect_hangs)
 }
 END_TEST
 
+static bool image_known(struct fixture *f, const void *id)
+{
+    return fixture_known(f, id) & CMETA_GROUP_BIT(CMETA_GROUP_IMAGE);
+}
+
+START_TEST(neither_the_list_nor_the_image_waits_for_a_start)
+{
+    struct fixture f;
+
+    begin(&f);
+    inspect_rule(&f, (struct fake_rule){.action = FAKE_HANG}, ID_A);
+    fake_http_answer(f.fake, LIST "&filters=", 200,
+                     "[{\"Id\":\"" ID_A "\",\"Names\":[\"/web\"],\"Image\":\"reg:5000/a/b:1\","
+                     "\"ImageID\":\"sha256:6b80\",\"Created\":17,\"State\":\"created\","
+                     "\"Labels\":{}}]");
+    fake_http_answer(f.fake, "/v1.41/images/sha256:6b80/json", 200,
+                     "{\"Id\":\"sha256:6b80\",\"RepoTags\":[\"reg:5000/a/b:1\"],"
+                     "\"RepoDigests\":[\"reg:5000/a/b@sha256:5163\"]}");
+    event(&f, "create", ID_A, "\"image\":\"reg:5000/a/b:1\",\"name\":\"web\"");
+    ck_assert(fixture_wait(&f, image_known, ID_A));
+    ck_assert_str_eq(fixture_text(&f, ID_A, CMETA_STRING_IMAGE_DIGEST), "sha256:5163");
+    ck_assert_uint_eq(fixture_known(&f, ID_A) & CMETA_GROUPS_COMPLETE,
+                      CMETA_GROUPS_COMPLETE & ~(CMETA_GROUP_BIT(CMETA_GROUP_SECURITY) |
+                                                CMETA_GROUP_BIT(CMETA_GROUP_MOUNTS)));
+    fixture_remove(&f);
+}
+END_TEST
+
 static bool started(struct fixture *f, const void *id)
 {
     return fixture_state(f, id) == CMETA_STATE_RUNNING && fixture_status(f, id).pid == 77;
@@ -744,7 +772,8 @@ CHECK_MAIN(
     an_element_that_makes_no_sense_buries_nobody,
     a_list_beyond_all_limits_costs_the_list_and_not_the_events,
     a_burst_of_creates_opens_few_connections, a_create_event_publishes_at_once_while_inspect_hangs,
-    the_lock_free_list_adds_labels_while_inspect_hangs, inspect_completes_and_start_completes_again,
+    the_lock_free_list_adds_labels_while_inspect_hangs,
+    neither_the_list_nor_the_image_waits_for_a_start, inspect_completes_and_start_completes_again,
     die_and_destroy_end_a_container, rename_pause_and_health_change_what_they_say,
     update_and_network_connect_ask_again,
     containers_that_were_there_before_are_listed_and_completed,

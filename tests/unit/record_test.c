@@ -314,9 +314,37 @@ START_TEST(nothing_is_too_large_to_be_encoded)
 }
 END_TEST
 
+START_TEST(a_record_of_an_older_layout_has_no_cgroup)
+{
+    static uint64_t buffer[CMETA_RECORD_MAX / 8];
+    struct cmeta_container in = {.size_rw = -1, .cgroup_id = UINT64_C(0x123456789)}, out;
+    struct cmeta_record_head *head = (void *)buffer;
+    struct cmeta_view view;
+    void *scratch;
+    int size = cmeta_record_encode(&in, buffer, sizeof(buffer), NULL);
+
+    ck_assert_int_gt(size, 0);
+    ck_assert_int_eq(cmeta_view_init(&view, buffer, (size_t)size), 0);
+    ck_assert_int_eq(cmeta_view_decode(&view, &out, &scratch), 0);
+    ck_assert_uint_eq(out.cgroup_id, UINT64_C(0x123456789));
+    free(scratch);
+    head->head_bytes = CMETA_RECORD_HEAD_MIN;
+    ck_assert_int_eq(cmeta_view_decode(&view, &out, &scratch), 0);
+    ck_assert_uint_eq(out.cgroup_id, 0);
+    free(scratch);
+    // nothing but such a head
+    head->size_bytes = CMETA_RECORD_HEAD_MIN;
+    ck_assert_int_eq(cmeta_view_init(&view, buffer, CMETA_RECORD_HEAD_MIN), 0);
+    ck_assert_int_eq(cmeta_view_decode(&view, &out, &scratch), 0);
+    ck_assert_uint_eq(out.cgroup_id, 0);
+    free(scratch);
+    ck_assert_int_eq(cmeta_view_init(&view, buffer, CMETA_RECORD_HEAD_MIN - 1), -EBADMSG);
+}
+END_TEST
+
 CHECK_MAIN("record", 20, nothing_is_too_large_to_be_encoded, what_was_encoded_is_read,
            labels_are_sorted_joined_and_found, probes_are_joined_with_spaces,
            decoding_and_encoding_again_gives_the_same_bytes,
            bytes_that_are_not_utf8_are_replaced_and_flagged,
            what_does_not_fit_is_left_out_and_flagged, too_small_a_buffer_is_an_error,
-           noise_is_survived, codes_have_names)
+           noise_is_survived, codes_have_names, a_record_of_an_older_layout_has_no_cgroup)

@@ -120,6 +120,10 @@ START_TEST(a_header_that_contradicts_itself_is_refused)
                                     offsetof(struct cmeta_header, counter_count),
                                     offsetof(struct cmeta_header, engines_offset),
                                     offsetof(struct cmeta_header, engine_count),
+                                    offsetof(struct cmeta_header, leads_offset),
+                                    offsetof(struct cmeta_header, lead_count),
+                                    offsetof(struct cmeta_header, misses_offset),
+                                    offsetof(struct cmeta_header, miss_count),
                                     offsetof(struct cmeta_header, arena_offset),
                                     offsetof(struct cmeta_header, arena_bytes)};
     const uint32_t huge = 0xfffffff3;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The store: views of several sources, moments, endings.
+#include "containerd-meta/clock.h"
 #include "containerd-meta/store.h"
 #include "tests/unit/support/check_main.h"
 
@@ -23,7 +24,9 @@ struct told {
 };
 
 static struct told told[8];
-static unsigned told_count, stale_count;
+static unsigned told_count, stale_count, lead_count;
+static unsigned lead_row;
+static int64_t lead_ns;
 static int publish_result;
 static bool unheard; // the test looks at no record
 
@@ -73,13 +76,21 @@ static void on_stale(void *userdata)
     stale_count++;
 }
 
+static void on_lead(void *userdata, unsigned row, int64_t ns)
+{
+    (void)userdata;
+    lead_count++;
+    lead_row = row;
+    lead_ns = ns;
+}
+
 static struct store *new_store(void)
 {
     const struct store_output output = {
-        .publish = on_publish, .remove = on_remove, .stale = on_stale};
+        .publish = on_publish, .remove = on_remove, .stale = on_stale, .lead = on_lead};
     struct store *store = store_new(&output);
 
-    told_count = stale_count = 0;
+    told_count = stale_count = lead_count = 0;
     publish_result = 0;
     ck_assert_ptr_nonnull(store);
     store_set_precedence(store, DOCKER, 60);
@@ -697,6 +708,46 @@ START_TEST(what_a_users_engine_claims_is_bounded)
 }
 END_TEST
 
+static void observe_start(struct store *store, unsigned row, const char *id, int64_t started_ns)
+{
+    struct container *container = sample(id, "web", B(IDENTITY));
+
+    container->content.started_ns = started_ns;
+    ck_assert_int_eq(store_observe(store, row, store_stamp(store), container), 0);
+    container_free(container);
+}
+
+START_TEST(how_early_a_record_was_is_told_once)
+{
+    struct store *store = new_store();
+    const int64_t now = (int64_t)clock_ns(CLOCK_REALTIME), second = 1000000000;
+
+    observe(store, CONTAINERD, store_stamp(store), "a", "web", ALL);
+    ck_assert_uint_eq(lead_count, 0);
+    ck_assert_uint_ne(store_completed_ns(store, "a", 1), 0);
+    observe_start(store, DOCKER, "a", now + 10 * second);
+    ck_assert_uint_eq(lead_count, 1);
+    ck_assert_uint_eq(lead_row, DOCKER);
+    ck_assert(lead_ns > 8 * second && lead_ns < 11 * second);
+    observe_start(store, DOCKER, "a", now + 20 * second); // once more
+    ck_assert_uint_eq(lead_count, 1);
+    // it started before anybody was there to be early
+    observe(store, CONTAINERD, store_stamp(store), "b", "web", ALL);
+    observe_start(store, DOCKER, "b", now - 10 * second);
+    ck_assert_uint_eq(lead_count, 1);
+    // started first, whole later
+    observe_start(store, DOCKER, "c", now + second / 1000);
+    ck_assert_uint_eq(lead_count, 1);
+    ck_assert_uint_eq(store_completed_ns(store, "c", 1), 0);
+    while ((int64_t)clock_ns(CLOCK_REALTIME) < now + 2 * second / 1000)
+        ;
+    observe(store, CONTAINERD, store_stamp(store), "c", "web", ALL);
+    ck_assert_uint_eq(lead_count, 2);
+    ck_assert_int_lt(lead_ns, 0);
+    store_free(store);
+}
+END_TEST
+
 CHECK_MAIN("store", 30, groups_come_from_the_best_source_that_knows_them,
            any_order_of_arrival_gives_the_same_record,
            random_words_of_three_sources_give_one_record_in_any_order,
@@ -715,4 +766,4 @@ CHECK_MAIN("store", 30, groups_come_from_the_best_source_that_knows_them,
            a_users_engine_adds_nothing_to_another_ones_record,
            a_users_engine_ends_and_revives_only_its_own,
            what_an_earlier_daemon_left_of_another_engine_stands_against_a_users,
-           what_a_users_engine_claims_is_bounded)
+           what_a_users_engine_claims_is_bounded, how_early_a_record_was_is_told_once)

@@ -2,6 +2,8 @@
 // Writer and reader together, in one process.
 #include "shm/counters.h"
 #include "shm/edit.h"
+#include "shm/hint.h"
+#include "shm/leads.h"
 #include "shm/writer.h"
 #include "unit/support/check_main.h"
 #include "unit/support/sample_record.h"
@@ -524,6 +526,66 @@ START_TEST(a_clock_that_is_set_back_does_not_keep_the_dead)
 }
 END_TEST
 
+START_TEST(leads_and_misses_survive_replacement)
+{
+    struct cmeta_miss_entry entry = {.miss = CMETA_MISS_ABSENT, .id_len = 3, .when_ns = 7}, read;
+    uint32_t count[CMETA_LEAD_BUCKETS];
+
+    setup(NULL);
+    memcpy(entry.id, "web", 3);
+    cmeta_writer_lead(writer, 3, 300000000);
+    cmeta_writer_lead(writer, 3, 300000000);
+    cmeta_writer_lead(writer, 3, -1);
+    cmeta_writer_lead(writer, CMETA_ENGINE_ROWS, 1); // none such
+    ck_assert_uint_eq(cmeta_writer_misses(writer), 256);
+    cmeta_writer_miss(writer, 255, &entry);
+    cmeta_writer_miss(writer, 256, &entry);
+    ck_assert_int_eq(cmeta_writer_replace(writer), 0);
+    ck_assert_int_eq(cmeta_reader_leads(live(), 3, count), 1);
+    ck_assert_uint_eq(count[cmeta_lead_bucket(300000000)], 2);
+    ck_assert_uint_eq(count[CMETA_LEAD_MIDDLE - 1], 1);
+    ck_assert_int_eq(cmeta_reader_leads(live(), CMETA_ENGINE_ROWS, count), 0);
+    ck_assert_int_eq(cmeta_reader_miss(live(), 0, &read), -ENODATA);
+    ck_assert_int_eq(cmeta_reader_miss(live(), 255, &read), 1);
+    ck_assert_uint_eq(read.when_ns, 7);
+    ck_assert_mem_eq(read.id, "web", 3);
+    ck_assert_int_eq(cmeta_reader_miss(live(), 256, &read), 0);
+    entry.id_len = CMETA_MISS_ID + 1;
+    cmeta_writer_miss(writer, 1, &entry);
+    ck_assert_int_eq(cmeta_reader_miss(live(), 1, &read), -EBADMSG);
+    teardown();
+}
+END_TEST
+
+START_TEST(a_lead_is_counted_by_its_power_of_two)
+{
+    static const struct {
+        int64_t lead_us;
+        int bucket; // from the middle
+    } cases[] = {{0, 0},
+                 {999, 0},
+                 {1000, 1},
+                 {1999, 1},
+                 {2000, 2},
+                 {3999, 2},
+                 {4000, 3},
+                 {65000, 7},
+                 {-1, -1},
+                 {-999, -1},
+                 {-1000, -2},
+                 {-2000, -3},
+                 {-65000, -8},
+                 {INT64_MAX / 1000, 15},
+                 {INT64_MIN / 1000, -16}};
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        ck_assert_int_eq((int)cmeta_lead_bucket(cases[i].lead_us * 1000),
+                         (int)CMETA_LEAD_MIDDLE + cases[i].bucket);
+    ck_assert_uint_eq(cmeta_lead_bucket(INT64_MIN), 0);
+    ck_assert_uint_eq(cmeta_lead_bucket(INT64_MAX), CMETA_LEAD_BUCKETS - 1);
+}
+END_TEST
+
 CHECK_MAIN("table", 60, a_clock_that_is_set_back_does_not_keep_the_dead,
            what_was_put_is_found_by_short_and_full_id, short_ids_are_found_in_either_case,
            one_name_in_two_scopes_is_two_containers,
@@ -539,4 +601,5 @@ CHECK_MAIN("table", 60, a_clock_that_is_set_back_does_not_keep_the_dead,
            a_follower_sees_every_change_in_order_and_learns_when_it_was_lapped,
            engine_rows_and_counters_describe_themselves_and_survive_replacement,
            memory_is_flat_over_a_million_containers, bad_names_are_refused,
-           colliding_keys_are_bounded_and_hurt_nobody_else)
+           colliding_keys_are_bounded_and_hurt_nobody_else, leads_and_misses_survive_replacement,
+           a_lead_is_counted_by_its_power_of_two)

@@ -136,11 +136,18 @@ const char *fixture_engines(const struct fixture *f)
             place = f->nri_socket;
         if (strcmp(engine_classes[i]->name, "oci_hook") == 0)
             place = f->hook_socket;
+        if (strcmp(engine_classes[i]->name, "bundle") == 0)
+            place = f->bundles;
         len += (size_t)snprintf(yaml + len, sizeof(yaml) - len,
                                 "  %s:\n    enabled: true\n    %s: [%s]\n", engine_classes[i]->name,
                                 keys[engine_classes[i]->place], place);
     }
     return yaml;
+}
+
+void fixture_set_bundles(struct fixture *f, const char *folder)
+{
+    snprintf(f->bundles, sizeof(f->bundles), "%s", folder);
 }
 
 // Engines that the test doesn't mention are none of its business: this machine may have them.

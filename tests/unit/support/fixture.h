@@ -19,6 +19,7 @@ struct fixture {
     const char *http_engine; // name in the configuration of the engine that speaks HTTP: docker
     char socket[96];         // of it; or its URL
     char region_dir[96];
+    char bundles[160];      // a folder of OCI bundles, "" none
     struct fake_http *fake; // NULL: there is none
     // The engine that speaks gRPC, if there is one; one of the models serves it.
     const char *grpc_engine; // its name in the configuration
@@ -59,6 +60,8 @@ void fixture_make_edera(struct fixture *f, const char *engine);
 void fixture_make_incus(struct fixture *f);
 // A containerd beside the Docker of fixture_make().
 void fixture_add_containerd(struct fixture *f);
+// A folder of OCI bundles, before fixture_run().
+void fixture_set_bundles(struct fixture *f, const char *folder);
 void fixture_remove(struct fixture *f);
 
 /**
