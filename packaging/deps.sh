@@ -6,7 +6,7 @@ set -eu
 packages="build-essential pkg-config clang clang-format clang-tidy libclang-rt-14-dev
 libsystemd-dev libjansson-dev libcurl4-openssl-dev libyaml-dev libsmartcols-dev check
 libgrpc-dev libprotobuf-c-dev protobuf-c-compiler
-docker.io containerd runc podman netavark uidmap containernetworking-plugins lxd
+docker.io containerd runc podman netavark uidmap containernetworking-plugins lxd lxc
 busybox-static iproute2 iptables procps jq systemd"
 missing=
 for package in $packages; do

@@ -18,11 +18,23 @@
 #define MOUNTS_SETTLE_US UINT64_C(20000)
 #define MOUNTS_AGAIN_US  UINT64_C(1000000) // a node that starts containers mounts all the time
 
-// A folder that inotify watches, for one or more sockets.
+// A folder that inotify watches, for one or more places and listeners.
 struct folder {
     struct folder *next;
-    int wd; // -1: gone, or never watched
+    int wd;
+    bool ended; // by the kernel: its wd may be another's by now
     unsigned users;
+    struct socket_listener *listeners;
+};
+#define FOLDER_BUCKETS 256u // by wd
+
+struct socket_listener {
+    struct socket_watcher *watcher;
+    struct socket_listener *next; // of the folder; of those to be freed
+    struct folder *folder;
+    void (*on_event)(void *userdata, uint32_t mask, const char *name);
+    void *userdata;
+    bool removed;
 };
 
 // One thing on the way to a socket: a name, and the folder it is looked up in.
@@ -44,7 +56,11 @@ struct identity {
     uint32_t time_ns;
 };
 
-enum watched { SOCKET, FOLDER, ENTRIES }; // ENTRIES: a folder, and what is in it
+enum watched {
+    WATCHED_SOCKET,
+    WATCHED_FOLDER,  // itself
+    WATCHED_ENTRIES, // and what comes and goes in it
+};
 
 struct socket_watch {
     struct socket_watcher *watcher;
@@ -66,28 +82,33 @@ struct socket_watcher {
     int mounts; // /proc/self/mountinfo
     sd_event_source *io, *mounts_io, *settle, *scan, *first;
     uint64_t settled_us; // when mounts were last looked at; CLOCK_MONOTONIC
-    struct folder *folders;
+    struct folder *folders[FOLDER_BUCKETS];
     unsigned folder_count, folder_max;
     uint64_t scan_us;
     struct socket_watch *watches;
-    bool degraded;
-    unsigned depth; // of callbacks: removed watches are freed at 0
+    bool degraded, listeners_removed;
+    unsigned depth; // of callbacks: removed watches and listeners are freed at 0
 };
 
 // --- folders -------------------------------------------------------------------------------------
 
+static struct folder **folder_bucket(struct socket_watcher *watcher, int wd)
+{
+    return &watcher->folders[(unsigned)wd % FOLDER_BUCKETS];
+}
+
 static struct folder *folder_find(struct socket_watcher *watcher, int wd)
 {
-    struct folder *folder = watcher->folders;
+    struct folder *folder = *folder_bucket(watcher, wd);
 
-    while (folder && folder->wd != wd)
+    while (folder && (folder->wd != wd || folder->ended))
         folder = folder->next;
     return folder;
 }
 
 static void folder_release(struct socket_watcher *watcher, struct folder *folder)
 {
-    struct folder **link = &watcher->folders;
+    struct folder **link = folder_bucket(watcher, folder->wd);
 
     if (--folder->users > 0)
         return;
@@ -95,26 +116,25 @@ static void folder_release(struct socket_watcher *watcher, struct folder *folder
         link = &(*link)->next;
     if (*link)
         *link = folder->next;
-    if (folder->wd >= 0)
+    if (!folder->ended)
         inotify_rm_watch(watcher->fd, folder->wd);
     watcher->folder_count--;
     free(folder);
 }
 
 // Return: 0; -ENOENT or -ENOTDIR; else why it can't be watched.
-static int folder_watch(struct socket_watcher *watcher, const char *path, struct folder **out)
+static int folder_watch(struct socket_watcher *watcher, const char *path, uint32_t mask,
+                        struct folder **out)
 {
-    const uint32_t mask = IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_MOVED_FROM | IN_DELETE_SELF |
-                          IN_MOVE_SELF | IN_ONLYDIR | IN_DONT_FOLLOW;
-    struct folder *folder;
+    struct folder *folder, **bucket;
     int wd;
 
     if (watcher->fd < 0)
         return -EMFILE;
-    wd = inotify_add_watch(watcher->fd, path, mask);
+    // The same folder has the same descriptor, by whatever path it is reached, and one mask.
+    wd = inotify_add_watch(watcher->fd, path, mask | IN_ONLYDIR | IN_MASK_ADD);
     if (wd < 0)
         return -errno;
-    // The same folder has the same descriptor, by whatever path it is reached.
     folder = folder_find(watcher, wd);
     if (!folder) {
         if (watcher->folder_count < watcher->folder_max)
@@ -123,9 +143,10 @@ static int folder_watch(struct socket_watcher *watcher, const char *path, struct
             inotify_rm_watch(watcher->fd, wd);
             return -ENOSPC;
         }
+        bucket = folder_bucket(watcher, wd);
         folder->wd = wd;
-        folder->next = watcher->folders;
-        watcher->folders = folder;
+        folder->next = *bucket;
+        *bucket = folder;
         watcher->folder_count++;
     }
     folder->users++;
@@ -221,8 +242,10 @@ static bool walk_link(struct walk *walk)
 // Watches the folder it stands in for the name that comes next. Return: false if it isn't there.
 static bool walk_watch(struct walk *walk)
 {
+    const uint32_t mask = IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_MOVED_FROM | IN_DELETE_SELF |
+                          IN_MOVE_SELF | IN_DONT_FOLLOW;
     struct folder *folder = NULL;
-    int r = folder_watch(walk->watcher, walk->here[0] ? walk->here : "/", &folder);
+    int r = folder_watch(walk->watcher, walk->here[0] ? walk->here : "/", mask, &folder);
 
     if (r == -ENOENT || r == -ENOTDIR)
         return false; // gone this moment: the folder above is watched and tells
@@ -242,21 +265,21 @@ static bool walk_watch_entries(struct walk *walk)
     return walk_watch(walk);
 }
 
-static void identify(const struct statx *st, enum watched watched, struct identity *identity)
+static void identify(const struct statx *st, bool entries, struct identity *identity)
 {
     *identity = (struct identity){.device = (uint64_t)st->stx_dev_major << 32 | st->stx_dev_minor,
                                   .inode = st->stx_ino};
-    if (watched == ENTRIES) {
+    if (entries) {
         identity->time_s = st->stx_mtime.tv_sec;
         identity->time_ns = st->stx_mtime.tv_nsec;
-    } else if (watched == SOCKET && st->stx_mask & STATX_BTIME) {
+    } else if (st->stx_mask & STATX_BTIME) {
         identity->time_s = st->stx_btime.tv_sec;
         identity->time_ns = st->stx_btime.tv_nsec;
     }
 }
 
 // Where the path leads now, every folder on the way watched before it is looked into: what changes
-// meanwhile is seen by the one or the other. Return: whether a socket, or folder, is there.
+// meanwhile is seen by the one or the other. Return: whether what is looked for is there.
 static bool walk_all(struct walk *walk, enum watched watched, struct identity *identity)
 {
     struct statx st = {0};
@@ -275,11 +298,10 @@ static bool walk_all(struct walk *walk, enum watched watched, struct identity *i
         if (S_ISLNK(st.stx_mode) && !walk_link(walk))
             return false;
     }
-    if (watched == SOCKET ? !S_ISSOCK(st.stx_mode) : !S_ISDIR(st.stx_mode))
+    if ((st.stx_mode & S_IFMT) != (watched == WATCHED_SOCKET ? S_IFSOCK : S_IFDIR) ||
+        (watched == WATCHED_ENTRIES && !walk_watch_entries(walk)))
         return false;
-    if (watched == ENTRIES && !walk_watch_entries(walk))
-        return false;
-    identify(&st, watched, identity);
+    identify(&st, watched == WATCHED_ENTRIES, identity);
     return true;
 }
 
@@ -328,10 +350,34 @@ static void arm(sd_event_source *timer, uint64_t after_us)
     sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
 }
 
+static void free_removed_listeners(struct socket_watcher *watcher)
+{
+    watcher->listeners_removed = false;
+    for (unsigned i = 0; i < FOLDER_BUCKETS; i++)
+        for (struct folder *folder = watcher->folders[i], *next; folder; folder = next) {
+            struct socket_listener **link = &folder->listeners, *listener;
+
+            next = folder->next;
+            folder->users++; // until the list has been walked
+            while ((listener = *link)) {
+                if (!listener->removed) {
+                    link = &listener->next;
+                    continue;
+                }
+                *link = listener->next;
+                free(listener);
+                folder->users--;
+            }
+            folder_release(watcher, folder);
+        }
+}
+
 static void look_at_dirty(struct socket_watcher *watcher)
 {
     bool degraded = watcher->fd < 0;
 
+    if (watcher->depth == 0 && watcher->listeners_removed)
+        free_removed_listeners(watcher);
     watcher->depth++;
     for (struct socket_watch *watch = watcher->watches; watch; watch = watch->next)
         if (watch->dirty && !watch->removed)
@@ -371,12 +417,27 @@ static void mark_dirty(struct socket_watcher *watcher, const struct folder *fold
         }
 }
 
+static void tell_listeners(const struct folder *folder, uint32_t mask, const char *name)
+{
+    for (struct socket_listener *listener = folder->listeners; listener; listener = listener->next)
+        if (!listener->removed)
+            listener->on_event(listener->userdata, mask, name);
+}
+
+static void overflow(struct socket_watcher *watcher)
+{
+    all_dirty(watcher);
+    for (unsigned i = 0; i < FOLDER_BUCKETS; i++)
+        for (const struct folder *folder = watcher->folders[i]; folder; folder = folder->next)
+            tell_listeners(folder, IN_Q_OVERFLOW, "");
+}
+
 static void handle(struct socket_watcher *watcher, const struct inotify_event *event)
 {
     struct folder *folder;
 
     if (event->mask & IN_Q_OVERFLOW) {
-        all_dirty(watcher);
+        overflow(watcher);
         return;
     }
     folder = folder_find(watcher, event->wd);
@@ -384,7 +445,8 @@ static void handle(struct socket_watcher *watcher, const struct inotify_event *e
         return; // the rest of what came for a folder that is watched no longer
     mark_dirty(watcher, folder, event->len ? event->name : NULL);
     if (event->mask & IN_IGNORED)
-        folder->wd = -1; // the kernel has ended it
+        folder->ended = true;
+    tell_listeners(folder, event->mask, event->len ? event->name : "");
 }
 
 static int on_inotify(sd_event_source *source, int fd, uint32_t revents, void *userdata)
@@ -395,12 +457,14 @@ static int on_inotify(sd_event_source *source, int fd, uint32_t revents, void *u
 
     (void)source;
     (void)revents;
+    watcher->depth++;
     for (ssize_t at = 0; at < len;) {
         const struct inotify_event *event = (const void *)(buffer + at);
 
         handle(watcher, event);
         at += (ssize_t)(sizeof(*event) + event->len);
     }
+    watcher->depth--;
     look_at_dirty(watcher);
     return 0;
 }
@@ -528,6 +592,7 @@ struct socket_watcher *socket_watcher_free(struct socket_watcher *watcher)
         next = watch->next;
         watch_free(watch);
     }
+    free_removed_listeners(watcher);
     sd_event_source_disable_unref(watcher->io);
     sd_event_source_disable_unref(watcher->mounts_io);
     sd_event_source_disable_unref(watcher->settle);
@@ -580,21 +645,21 @@ int socket_watch_add(struct socket_watcher *watcher, const char *path,
                      void (*on_change)(void *userdata, bool present, uint64_t inode),
                      void *userdata, struct socket_watch **out)
 {
-    return add_watch(watcher, path, SOCKET, on_change, userdata, out);
+    return add_watch(watcher, path, WATCHED_SOCKET, on_change, userdata, out);
 }
 
 int socket_watch_add_folder(struct socket_watcher *watcher, const char *path,
                             void (*on_change)(void *userdata, bool present, uint64_t inode),
                             void *userdata, struct socket_watch **out)
 {
-    return add_watch(watcher, path, FOLDER, on_change, userdata, out);
+    return add_watch(watcher, path, WATCHED_FOLDER, on_change, userdata, out);
 }
 
 int socket_watch_add_entries(struct socket_watcher *watcher, const char *path,
                              void (*on_change)(void *userdata, bool present, uint64_t inode),
                              void *userdata, struct socket_watch **out)
 {
-    return add_watch(watcher, path, ENTRIES, on_change, userdata, out);
+    return add_watch(watcher, path, WATCHED_ENTRIES, on_change, userdata, out);
 }
 
 struct socket_watch *socket_watch_remove(struct socket_watch *watch)
@@ -610,4 +675,53 @@ struct socket_watch *socket_watch_remove(struct socket_watch *watch)
 bool socket_watch_degraded(const struct socket_watch *watch)
 {
     return watch->degraded;
+}
+
+// --- listeners -----------------------------------------------------------------------------------
+
+int socket_listen(struct socket_watcher *watcher, const char *path, uint32_t mask,
+                  void (*on_event)(void *userdata, uint32_t mask, const char *name), void *userdata,
+                  struct socket_listener **out)
+{
+    struct socket_listener *listener = calloc(1, sizeof(*listener));
+    struct folder *folder = NULL;
+    int r;
+
+    if (!listener)
+        return -ENOMEM;
+    r = folder_watch(watcher, path, mask, &folder);
+    if (r < 0 || !folder) {
+        free(listener);
+        return r < 0 ? r : -ENOMEM;
+    }
+    listener->watcher = watcher;
+    listener->folder = folder;
+    listener->on_event = on_event;
+    listener->userdata = userdata;
+    listener->next = folder->listeners;
+    folder->listeners = listener;
+    *out = listener;
+    return 0;
+}
+
+struct socket_listener *socket_listener_remove(struct socket_listener *listener)
+{
+    struct socket_watcher *watcher;
+    struct socket_listener **link;
+
+    if (!listener)
+        return NULL;
+    watcher = listener->watcher;
+    listener->removed = true;
+    if (watcher->depth > 0) { // whoever is walking the list frees it
+        watcher->listeners_removed = true;
+        return NULL;
+    }
+    link = &listener->folder->listeners;
+    while (*link != listener)
+        link = &(*link)->next;
+    *link = listener->next;
+    folder_release(watcher, listener->folder);
+    free(listener);
+    return NULL;
 }

@@ -176,11 +176,12 @@ START_TEST(a_bad_reload_leaves_the_running_configuration_in_force)
     cmeta_region_unmap(&region);
     *run.told = '\0';
     write_file(run.config,
-               "grace: 5s\nengines: {docker: {enabled: false}, bpm: {enabled: true}}\n");
+               "grace: 5s\nengines: {docker: {enabled: false}, nspawn: {enabled: true}}\n");
     kill(run.pid, SIGHUP);
     wait_told(&run, "READY=1");
     ck_assert_uint_eq(counter(&run, "config_reloads_total"), 1);
-    ck_assert_ptr_nonnull(strstr(read_file(run.log), "engines.bpm: this version does not drive"));
+    ck_assert_ptr_nonnull(
+        strstr(read_file(run.log), "engines.nspawn: this version does not drive"));
     kill(run.pid, SIGINT);
     ck_assert_int_eq(wait_end(&run), 0);
     done(&run);
@@ -193,7 +194,7 @@ START_TEST(an_engine_that_is_not_built_yet_says_so_once)
     const char *first;
 
     prepare(&run);
-    write_file(run.config, "engines: {lxc: {enabled: true}}\n");
+    write_file(run.config, "engines: {nspawn: {enabled: true}}\n");
     start(&run, (const char *[]){"-r", run.region, "-c", run.config, NULL});
     wait_told(&run, "READY=1");
     *run.told = '\0';
@@ -201,9 +202,9 @@ START_TEST(an_engine_that_is_not_built_yet_says_so_once)
     wait_told(&run, "READY=1");
     kill(run.pid, SIGTERM);
     ck_assert_int_eq(wait_end(&run), 0);
-    first = strstr(read_file(run.log), "engines.lxc: this version does not drive it");
+    first = strstr(read_file(run.log), "engines.nspawn: this version does not drive it");
     ck_assert_ptr_nonnull(first);
-    ck_assert_ptr_null(strstr(first + 1, "engines.lxc"));
+    ck_assert_ptr_null(strstr(first + 1, "engines.nspawn"));
     done(&run);
 }
 END_TEST

@@ -667,7 +667,7 @@ static bool has_label(struct fixture *f, const void *id)
 START_TEST(a_reload_with_another_label_limit_asks_again)
 {
     struct fixture f;
-    char yaml[512];
+    char yaml[2048];
 
     fixture_make(&f);
     list_answer(&f, ELEMENT(ID_A, "web", "running"));

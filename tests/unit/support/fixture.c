@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fixture.h"
 
+#include "containerd-meta/clock.h"
 #include "containerd-meta/engine/engine.h"
 
 #include <stdio.h>
@@ -107,6 +108,13 @@ void fixture_make_edera(struct fixture *f, const char *engine)
     f->edera = fake_edera_serve(f->grpc);
 }
 
+void fixture_make_files(struct fixture *f, const char *engine)
+{
+    make_place(f);
+    f->files_engine = engine;
+    snprintf(f->folder, sizeof(f->folder), "%s/state", f->dir.path);
+}
+
 void fixture_remove(struct fixture *f)
 {
     fixture_end(f);
@@ -138,6 +146,8 @@ const char *fixture_engines(const struct fixture *f)
             place = f->hook_socket;
         if (strcmp(engine_classes[i]->name, "bundle") == 0)
             place = f->bundles;
+        if (f->files_engine && strcmp(f->files_engine, engine_classes[i]->name) == 0)
+            place = f->folder;
         len += (size_t)snprintf(yaml + len, sizeof(yaml) - len,
                                 "  %s:\n    enabled: true\n    %s: [%s]\n", engine_classes[i]->name,
                                 keys[engine_classes[i]->place], place);
@@ -251,7 +261,15 @@ bool fixture_wait(struct fixture *f, bool (*condition)(struct fixture *f, const 
                   const void *argument)
 {
     struct waiting waiting = {f, condition, argument};
+    uint64_t end_us = clock_us(CLOCK_MONOTONIC) + FIXTURE_WAIT_MS * UINT64_C(1000);
 
+    while (!f->grpc && !f->fake && !condition(f, argument)) {
+        if (clock_us(CLOCK_MONOTONIC) > end_us)
+            return false;
+        ck_assert_int_ge(sd_event_run(f->event, 20000), 0);
+    }
+    if (!f->grpc && !f->fake)
+        return true;
     return f->grpc ? fake_grpc_wait(f->grpc, look, &waiting, FIXTURE_WAIT_MS)
                    : fake_http_wait(f->fake, look, &waiting, FIXTURE_WAIT_MS);
 }

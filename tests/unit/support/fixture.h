@@ -30,6 +30,9 @@ struct fixture {
     struct fake_edera *edera;
     char nri_socket[96];  // of a fake runtime's NRI, set by the test; "": none
     char hook_socket[96]; // for hooks, the same
+    // The engine that keeps its state in files, if there is one, and where.
+    const char *files_engine;
+    char folder[96];
     sd_event *event;
     sd_event_source *post;
     struct http *http;
@@ -62,6 +65,8 @@ void fixture_make_incus(struct fixture *f);
 void fixture_add_containerd(struct fixture *f);
 // A folder of OCI bundles, before fixture_run().
 void fixture_set_bundles(struct fixture *f, const char *folder);
+// No engine but one that keeps its state in files, in a folder that isn't there yet.
+void fixture_make_files(struct fixture *f, const char *engine);
 void fixture_remove(struct fixture *f);
 
 /**
