@@ -55,7 +55,7 @@ FUZZ_SRC   := $(wildcard tests/fuzz/*_fuzz.c)
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 pic = $(patsubst %.c,$(BUILD)/pic/%.o,$(1))
 
-DAEMON_PKGS := libsystemd jansson libcurl yaml-0.1 libprotobuf-c
+DAEMON_PKGS := libsystemd jansson libcurl yaml-0.1 expat libprotobuf-c
 # The C core alone: its pkg-config file names forty libraries that it pulls in by itself.
 GRPC_LIBS   := -lgrpc_unsecure -lgpr
 CTL_PKGS    := smartcols jansson

@@ -4,9 +4,10 @@
 # without being started: a system dockerd is none of our business.
 set -eu
 packages="build-essential pkg-config clang clang-format clang-tidy libclang-rt-14-dev
-libsystemd-dev libjansson-dev libcurl4-openssl-dev libyaml-dev libsmartcols-dev check
+libsystemd-dev libjansson-dev libcurl4-openssl-dev libyaml-dev libexpat1-dev libsmartcols-dev check
 libgrpc-dev libprotobuf-c-dev protobuf-c-compiler
 docker.io containerd runc podman netavark uidmap containernetworking-plugins lxd lxc
+libvirt-daemon libvirt-daemon-driver-lxc libvirt-clients
 busybox-static iproute2 iptables procps jq systemd"
 missing=
 for package in $packages; do

@@ -3,7 +3,7 @@
 // test plays, to the region.
 #include "containerd-meta/clock.h"
 #include "containerd-meta/engine/engine.h"
-#include "tests/unit/support/fixture.h"
+#include "tests/unit/support/host_files.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,92 +19,31 @@
     "lxc.cgroup2.memory.max = 64M\n"
 #define SCOPE_PATH "/lxc"
 
-static char root[128]; // the host's, as the engine is told
-
 // --- places --------------------------------------------------------------------------------------
-
-static void make_folders(char *path)
-{
-    for (char *at = strchr(path + 1, '/'); at; at = strchr(at + 1, '/')) {
-        *at = '\0';
-        mkdir(path, 0755);
-        *at = '/';
-    }
-}
-
-static void put(const char *path, const char *text)
-{
-    char whole[512];
-    FILE *file;
-
-    snprintf(whole, sizeof(whole), "%s%s", root, path);
-    make_folders(whole);
-    file = fopen(whole, "w");
-    ck_assert_ptr_nonnull(file);
-    fputs(text, file);
-    fclose(file);
-}
 
 static void put_config(const char *name, const char *text)
 {
     char path[400];
 
     snprintf(path, sizeof(path), "/lxc/%s/config", name);
-    put(path, text);
+    host_put(path, text);
 }
 
 static void remove_config(const char *name)
 {
     char path[512];
 
-    snprintf(path, sizeof(path), "%s/lxc/%s/config", root, name);
+    snprintf(path, sizeof(path), "%s/lxc/%s/config", host_root, name);
     ck_assert_int_eq(unlink(path), 0);
-}
-
-// A process of the host's.
-static void put_process(int pid, const char *cgroup)
-{
-    char path[64], text[512];
-
-    snprintf(path, sizeof(path), "/proc/%d/cgroup", pid);
-    snprintf(text, sizeof(text), "1:cpu:/\n0::%s\n", cgroup);
-    put(path, text);
-    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-    snprintf(text, sizeof(text), "%d (a) b) S 1 2 3 0 -1 4 5 6 7 8 9 10 11 12 20 0 1 0 %d 1 2 3\n",
-             pid, pid * 10);
-    put(path, text);
-}
-
-static void end_process(int pid)
-{
-    char path[256];
-
-    snprintf(path, sizeof(path), "%s/proc/%d/stat", root, pid);
-    unlink(path);
-    snprintf(path, sizeof(path), "%s/proc/%d/cgroup", root, pid);
-    unlink(path);
 }
 
 static void make_bed(struct fixture *f)
 {
-    char path[300], command[700];
+    char path[200];
 
-    fixture_make_files(f, "lxc");
-    snprintf(root, sizeof(root), "%s/host", f->dir.path);
-    snprintf(f->folder, sizeof(f->folder), "%s", SCOPE_PATH);
-    snprintf(path, sizeof(path), "%s/lxc", root);
-    snprintf(command, sizeof(command),
-             "mkdir -p %s %s/proc/1/ns && ln -s /proc/self/ns/net %s/proc/1/ns/net", path, root,
-             root);
-    ck_assert_int_eq(system(command), 0);
-}
-
-static void run(struct fixture *f)
-{
-    char yaml[256];
-
-    snprintf(yaml, sizeof(yaml), "host_root: %s\n", root);
-    fixture_run(f, yaml);
+    host_make(f, "lxc", SCOPE_PATH);
+    snprintf(path, sizeof(path), "%s" SCOPE_PATH, host_root);
+    ck_assert_int_eq(mkdir(path, 0755), 0);
 }
 
 // --- a monitor -----------------------------------------------------------------------------------
@@ -212,7 +151,7 @@ START_TEST(a_container_is_complete_before_it_is_started)
     struct fixture f;
 
     make_bed(&f);
-    run(&f);
+    host_run(&f);
     ck_assert(fixture_wait(&f, fixture_connected, NULL));
     put_config("web", CONFIG);
     ck_assert(fixture_wait(&f, fixture_complete, "web"));
@@ -234,15 +173,15 @@ START_TEST(a_hint_finds_that_it_was_started_and_its_end_is_told)
 
     make_bed(&f);
     put_config("web", CONFIG);
-    run(&f);
+    host_run(&f);
     ck_assert(fixture_wait(&f, fixture_complete, "web"));
-    put_process(400, "/lxc.payload.web");
+    host_put_process(400, "/lxc.payload.web");
     monitor_start(&f, &m, "web");
     hint(&f, "web");
     ck_assert(fixture_wait(&f, is_running, "web"));
     ck_assert_uint_eq(fixture_status(&f, "web").pid, 400);
     monitor_stop(&m);
-    end_process(400);
+    host_end_process(400);
     hint(&f, "web");
     ck_assert(fixture_wait(&f, is_exited, "web"));
     ck_assert_uint_eq(fixture_status(&f, "web").pid, 0);
@@ -257,8 +196,8 @@ START_TEST(a_second_cgroup_of_the_name_is_the_containers_id)
 
     make_bed(&f);
     put_config("web", CONFIG);
-    put_process(401, "/init/lxc.payload.web-1");
-    run(&f);
+    host_put_process(401, "/init/lxc.payload.web-1");
+    host_run(&f);
     ck_assert(fixture_wait(&f, fixture_complete, "web"));
     monitor_start(&f, &m, "web");
     hint(&f, "web-1");
@@ -266,7 +205,7 @@ START_TEST(a_second_cgroup_of_the_name_is_the_containers_id)
     ck_assert_str_eq(fixture_text(&f, "web-1", CMETA_STRING_NAME), "web");
     ck_assert(fixture_lacks(&f, "web"));
     monitor_stop(&m);
-    end_process(401);
+    host_end_process(401);
     hint(&f, "web-1");
     ck_assert(fixture_wait(&f, is_exited, "web"));
     ck_assert(fixture_lacks(&f, "web-1"));
@@ -282,7 +221,7 @@ START_TEST(a_container_that_is_starting_has_the_hinted_id)
 
     make_bed(&f);
     put_config("web", CONFIG);
-    run(&f);
+    host_run(&f);
     ck_assert(fixture_wait(&f, fixture_complete, "web"));
     monitor_start(&f, &m, "web");
     hint(&f, "web-12");
@@ -300,13 +239,13 @@ START_TEST(the_cgroup_tells_before_there_is_a_process)
 
     make_bed(&f);
     put_config("web", CONFIG);
-    run(&f);
+    host_run(&f);
     ck_assert(fixture_wait(&f, fixture_complete, "web"));
     monitor_start(&f, &m, "web");
     hint(&f, "web");
     ck_assert(fixture_wait(&f, fixture_complete, "web-3"));
     ck_assert_uint_eq(fixture_state(&f, "web-3"), CMETA_STATE_CREATED);
-    put_process(402, "/lxc.payload.web-3");
+    host_put_process(402, "/lxc.payload.web-3");
     m.state = 2;
     m.pid = 402;
     ck_assert(fixture_wait(&f, is_running, "web-3")); // it is asked again by itself
@@ -327,8 +266,8 @@ START_TEST(a_frozen_container_is_paused)
 
     make_bed(&f);
     put_config("web", CONFIG);
-    put_process(403, "/lxc.payload.web");
-    run(&f);
+    host_put_process(403, "/lxc.payload.web");
+    host_run(&f);
     ck_assert(fixture_wait(&f, fixture_complete, "web"));
     monitor_start(&f, &m, "web");
     hint(&f, "web");
@@ -350,17 +289,17 @@ START_TEST(live_addresses_are_read_without_entering_a_namespace)
 
     make_bed(&f);
     put_config("web", "lxc.net.0.type = veth\n");
-    put_process(404, "/lxc.payload.web");
-    put("/proc/404/net/fib_trie",
-        "Main:\n  +-- 0.0.0.0/0 3 0 5\n     |-- 0.0.0.0\n        /0 universe UNICAST\n"
-        "     +-- 10.9.0.0/24 2 0 2\n        |-- 10.9.0.0\n           /24 link UNICAST\n"
-        "        |-- 10.9.0.8\n           /32 host LOCAL\n        |-- 10.9.0.255\n"
-        "           /32 link BROADCAST\n"
-        "     |-- 127.0.0.1\n        /32 host LOCAL\n");
-    put("/proc/404/net/if_inet6", "fe80000000000000000000000000000a 02 40 20 80     eth0\n"
-                                  "20010db800000000000000000000000b 02 40 00 80     eth0\n"
-                                  "00000000000000000000000000000001 01 80 10 80       lo\n");
-    run(&f);
+    host_put_process(404, "/lxc.payload.web");
+    host_put("/proc/404/net/fib_trie",
+             "Main:\n  +-- 0.0.0.0/0 3 0 5\n     |-- 0.0.0.0\n        /0 universe UNICAST\n"
+             "     +-- 10.9.0.0/24 2 0 2\n        |-- 10.9.0.0\n           /24 link UNICAST\n"
+             "        |-- 10.9.0.8\n           /32 host LOCAL\n        |-- 10.9.0.255\n"
+             "           /32 link BROADCAST\n"
+             "     |-- 127.0.0.1\n        /32 host LOCAL\n");
+    host_put("/proc/404/net/if_inet6", "fe80000000000000000000000000000a 02 40 20 80     eth0\n"
+                                       "20010db800000000000000000000000b 02 40 00 80     eth0\n"
+                                       "00000000000000000000000000000001 01 80 10 80       lo\n");
+    host_run(&f);
     ck_assert(fixture_wait(&f, fixture_complete, "web"));
     ck_assert_uint_eq(fixture_known(&f, "web") & CMETA_GROUP_BIT(CMETA_GROUP_NETWORK), 0);
     monitor_start(&f, &m, "web");
@@ -378,10 +317,10 @@ START_TEST(a_removed_container_is_gone_and_a_renamed_one_another)
 
     make_bed(&f);
     put_config("web", CONFIG);
-    run(&f);
+    host_run(&f);
     ck_assert(fixture_wait(&f, fixture_complete, "web"));
-    snprintf(from, sizeof(from), "%s/lxc/web", root);
-    snprintf(to, sizeof(to), "%s/lxc/shop", root);
+    snprintf(from, sizeof(from), "%s/lxc/web", host_root);
+    snprintf(to, sizeof(to), "%s/lxc/shop", host_root);
     ck_assert_int_eq(rename(from, to), 0);
     ck_assert(fixture_wait(&f, fixture_complete, "shop"));
     ck_assert(fixture_wait(&f, fixture_lacks, "web"));
@@ -403,15 +342,15 @@ START_TEST(a_folder_that_is_absent_is_waited_for_and_may_go_and_come)
     struct fixture f;
 
     make_bed(&f);
-    snprintf(command, sizeof(command), "rmdir %s/lxc", root);
+    snprintf(command, sizeof(command), "rmdir %s/lxc", host_root);
     ck_assert_int_eq(system(command), 0);
-    run(&f);
+    host_run(&f);
     ck_assert(fixture_wait(&f, fixture_waiting, NULL));
     for (unsigned round = 0; round < 2; round++) {
         put_config("web", CONFIG);
         ck_assert(fixture_wait(&f, fixture_complete, "web"));
         ck_assert(fixture_wait(&f, fixture_connected, NULL));
-        snprintf(command, sizeof(command), "rm -r %s/lxc", root);
+        snprintf(command, sizeof(command), "rm -r %s/lxc", host_root);
         ck_assert_int_eq(system(command), 0);
         ck_assert(fixture_wait(&f, is_waiting_without_claims, NULL));
     }
@@ -426,7 +365,7 @@ START_TEST(odd_names_are_containers_too)
     struct fixture f;
 
     make_bed(&f);
-    run(&f);
+    host_run(&f);
     ck_assert(fixture_wait(&f, fixture_connected, NULL));
     for (size_t i = 0; names[i]; i++) {
         put_config(names[i], CONFIG);
@@ -448,7 +387,7 @@ START_TEST(a_configuration_that_cannot_be_read_costs_its_groups_only)
     put_config("broken", "lxc.include = /not/there\n");
     put_config("rubbish", "\xff\xfe\x01====\n");
     put_config("web", CONFIG);
-    run(&f);
+    host_run(&f);
     ck_assert(fixture_wait(&f, fixture_complete, "web"));
     ck_assert(fixture_wait(&f, fixture_has, "huge"));
     ck_assert(fixture_wait(&f, fixture_has, "broken"));
@@ -471,12 +410,12 @@ START_TEST(includes_are_read_below_the_hosts_root)
     struct fixture f;
 
     make_bed(&f);
-    put("/usr/share/lxc/config/common.conf",
-        "lxc.idmap = u 0 100000 65536\nlxc.include = /usr/share/lxc/config/common.conf.d/\n");
-    put("/usr/share/lxc/config/common.conf.d/00-net.conf", "lxc.net.0.type = none\n");
-    put("/usr/share/lxc/config/common.conf.d/README", "lxc.namespace.keep = pid\n");
+    host_put("/usr/share/lxc/config/common.conf",
+             "lxc.idmap = u 0 100000 65536\nlxc.include = /usr/share/lxc/config/common.conf.d/\n");
+    host_put("/usr/share/lxc/config/common.conf.d/00-net.conf", "lxc.net.0.type = none\n");
+    host_put("/usr/share/lxc/config/common.conf.d/README", "lxc.namespace.keep = pid\n");
     put_config("web", "lxc.include = /usr/share/lxc/config/common.conf\n");
-    run(&f);
+    host_run(&f);
     ck_assert(fixture_wait(&f, fixture_complete, "web"));
     ck_assert_uint_eq(fixture_flags(&f, "web"), CMETA_FLAG_HOST_NETWORK);
     fixture_remove(&f);
@@ -489,14 +428,14 @@ START_TEST(a_folder_of_somebodys_includes_nothing_of_his)
     struct fixture f;
 
     make_bed(&f);
-    put("/home/me/mine.conf", "lxc.net.0.type = none\n");
-    put("/usr/share/lxc/config/common.conf", "lxc.net.0.type = none\n");
+    host_put("/home/me/mine.conf", "lxc.net.0.type = none\n");
+    host_put("/usr/share/lxc/config/common.conf", "lxc.net.0.type = none\n");
     put_config("mine", "lxc.include = /home/me/mine.conf\n");
     put_config("common", "lxc.include = /usr/share/lxc/config/common.conf\n");
     put_config("up", "lxc.include = /usr/share/lxc/../../../home/me/mine.conf\n");
-    snprintf(path, sizeof(path), "%s/lxc", root);
+    snprintf(path, sizeof(path), "%s/lxc", host_root);
     ck_assert_int_eq(chmod(path, 0777), 0);
-    run(&f);
+    host_run(&f);
     ck_assert(fixture_wait(&f, fixture_complete, "common"));
     ck_assert(fixture_wait(&f, fixture_has, "mine"));
     ck_assert(fixture_wait(&f, fixture_has, "up"));
@@ -514,8 +453,8 @@ START_TEST(monitors_that_hang_hang_up_or_rave_cost_their_own_state_only)
     struct fixture f;
 
     make_bed(&f);
-    put_process(405, "/lxc.payload.well");
-    run(&f);
+    host_put_process(405, "/lxc.payload.well");
+    host_run(&f);
     monitor_start(&f, &hung, "hung");
     monitor_start(&f, &closing, "closing");
     monitor_start(&f, &raving, "raving");
@@ -544,7 +483,7 @@ START_TEST(a_process_that_is_not_there_is_not_believed)
 
     make_bed(&f);
     put_config("web", CONFIG);
-    run(&f);
+    host_run(&f);
     monitor_start(&f, &m, "web");
     ck_assert(fixture_wait(&f, was_asked, &m));
     ck_assert(fixture_wait(&f, fixture_complete, "web"));
@@ -567,15 +506,15 @@ START_TEST(a_restarted_daemon_confirms_what_runs_and_ends_what_went)
     make_bed(&f);
     put_config("web", CONFIG);
     put_config("gone", CONFIG);
-    put_process(407, "/lxc.payload.web-1");
-    run(&f);
+    host_put_process(407, "/lxc.payload.web-1");
+    host_run(&f);
     monitor_start(&f, &m, "web");
     ck_assert(fixture_wait(&f, is_running, "web-1"));
     ck_assert(fixture_wait(&f, fixture_complete, "gone"));
     monitor_stop(&m);
     fixture_end(&f);
     remove_config("gone");
-    run(&f);
+    host_run(&f);
     monitor_start(&f, &m, "web");
     ck_assert(fixture_wait(&f, confirmed, "web-1"));
     ck_assert(fixture_wait(&f, fixture_lacks, "gone"));
@@ -598,7 +537,7 @@ START_TEST(a_thousand_containers_at_once)
     struct fixture f;
 
     make_bed(&f);
-    run(&f);
+    host_run(&f);
     ck_assert(fixture_wait(&f, fixture_connected, NULL));
     for (unsigned i = 0; i < thousand; i++) {
         snprintf(name, sizeof(name), "c%u", i);
@@ -606,7 +545,7 @@ START_TEST(a_thousand_containers_at_once)
     }
     ck_assert(fixture_wait(&f, has_count, &thousand));
     ck_assert(fixture_complete(&f, "c999"));
-    snprintf(command, sizeof(command), "rm -r %s/lxc/*", root);
+    snprintf(command, sizeof(command), "rm -r %s/lxc/*", host_root);
     ck_assert_int_eq(system(command), 0);
     ck_assert(fixture_wait(&f, has_count, &none));
     fixture_remove(&f);
@@ -619,9 +558,9 @@ START_TEST(the_systems_lxcpath_is_where_its_configuration_says)
 
     make_bed(&f);
     snprintf(f.folder, sizeof(f.folder), "/var/lib/lxc");
-    put("/etc/lxc/lxc.conf", "# moved\nlxc.bdev.lvm.vg = x\nlxc.lxcpath = /lxc\n");
+    host_put("/etc/lxc/lxc.conf", "# moved\nlxc.bdev.lvm.vg = x\nlxc.lxcpath = /lxc\n");
     put_config("web", CONFIG);
-    run(&f);
+    host_run(&f);
     ck_assert(fixture_wait(&f, fixture_complete, "web"));
     ck_assert_int_eq(strncmp(fixture_status(&f, "web").scope.data, "lxc", 4), 0);
     fixture_remove(&f);
