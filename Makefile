@@ -229,7 +229,7 @@ test-faults: $(TEST_PROGRAMS)
 
 BENCH_BIN := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(BENCH_SRC))
 
-VISIBLE_BIN := $(addprefix $(BUILD)/bench/,docker_visible containerd_visible incus_visible)
+VISIBLE_BIN := $(addprefix $(BUILD)/bench/,docker_visible containerd_visible incus_visible lxc_visible)
 
 $(call obj,$(wildcard tests/bench/*.c)): EXTRA_CPPFLAGS = $(call pc,cflags,$(DAEMON_PKGS) check) -Itests \
 	-DTEST_BUILD='"$(abspath $(BUILD))"'
