@@ -13,6 +13,7 @@
 #include "containerd-meta/transport/grpc.h"
 #include "containerd.h"
 #include "cri_fetch.h"
+#include "cri_hints.h"
 #include "cri_record.h"
 #include "edera.h"
 
@@ -34,7 +35,9 @@ struct cri {
     struct rpc_channel *channel;
     struct rpc_call *version, *list, *events;
     struct cri_fetch *fetch;
+    struct cri_hints *hints;
     engine_stamp list_asked;
+    uint64_t listed_us; // when the last list was complete; 0: none of this connection was
     uint64_t next_list_us, next_events_us, next_images_us;
     bool list_again; // asked for while a list was under way, which may have passed it by
     bool no_events;  // the runtime doesn't know the call
@@ -47,7 +50,9 @@ static void hang_up(void *userdata)
     cri->version = rpc_cancel(cri->version);
     cri->list = rpc_cancel(cri->list);
     cri->list_again = false;
+    cri->listed_us = 0;
     cri->events = rpc_cancel(cri->events);
+    cri_hints_close(cri->hints);
     cri_fetch_close(cri->fetch);
     cri->channel = rpc_channel_close(cri->channel);
 }
@@ -117,6 +122,15 @@ static void subscribe(struct cri *cri)
 
 static void list_now(struct cri *cri);
 
+// What no list tells has its turn now and then.
+static void look_again(struct cri *cri)
+{
+    uint64_t now = clock_us(CLOCK_MONOTONIC);
+
+    cri_fetch_look_again(cri->fetch, cri->listed_us ? now - cri->listed_us : 0);
+    cri->listed_us = now;
+}
+
 static void on_containers(void *userdata, const struct rpc_response *response)
 {
     struct cri *cri = userdata;
@@ -137,6 +151,7 @@ static void on_containers(void *userdata, const struct rpc_response *response)
     cri__list_containers_response__free_unpacked(answer, NULL);
     cri->sink->list_complete(cri->sink, cri->list_asked);
     cri_fetch_list_buried(cri->fetch);
+    look_again(cri);
     connection_state(&cri->connection, CMETA_ENGINE_CONNECTED, "");
     if (cri->list_again)
         list_now(cri);
@@ -194,6 +209,7 @@ static void begin(struct cri *cri, enum cmeta_type type)
     cri->sink->count(cri->sink, 0, 0, 1, 0);
     connection_state(&cri->connection, CMETA_ENGINE_LISTING, NULL);
     cri_fetch_open(cri->fetch, cri->channel, type);
+    cri_hints_open(cri->hints, cri->channel);
     subscribe(cri);
     if (cri->channel)
         list_now(cri);
@@ -299,6 +315,11 @@ static void on_fetch_failed(void *userdata, const char *text)
     connection_note(&cri->connection, text);
 }
 
+static void on_many_hints(void *userdata)
+{
+    list_now(userdata);
+}
+
 static void stop(void *instance)
 {
     struct cri *cri = instance;
@@ -306,6 +327,7 @@ static void stop(void *instance)
     if (cri->native)
         containerd_stop(cri->native);
     connection_close(&cri->connection);
+    cri->hints = cri_hints_free(cri->hints);
     cri->fetch = cri_fetch_free(cri->fetch);
     free(cri);
 }
@@ -321,6 +343,8 @@ static int start(const struct engine_host *host, void **instance)
     cri->sink = host->sink;
     r = cri_fetch_new(host, on_fetch_failed, cri, &cri->fetch);
     if (r >= 0)
+        r = cri_hints_new(host, cri->fetch, on_many_hints, cri, &cri->hints);
+    if (r >= 0)
         r = connection_open(&cri->connection, host, &connection_calls, cri);
     if (r < 0) {
         stop(cri);
@@ -330,15 +354,14 @@ static int start(const struct engine_host *host, void **instance)
     return 0;
 }
 
-// Whether it is a container's or a pod's is only known from the lists.
 static void hint(void *instance, const char *id, size_t id_len)
 {
     struct cri *cri = instance;
 
     if (cri->native)
         containerd_hint(cri->native, id, id_len);
-    else if (cri->connection.state == CMETA_ENGINE_CONNECTED)
-        list_now(cri);
+    else
+        cri_hints_ask(cri->hints, id, id_len);
 }
 
 static void relist(void *instance)

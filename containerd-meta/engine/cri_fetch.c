@@ -12,12 +12,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { STATE_EXITED = 2 }; // of a container
+
 // A pod's sandbox or a container, and the question about it.
 struct one {
     struct known base;
     struct cri_fetch *fetch;
     bool is_pod;
-    int32_t state; // as the list or the last answer had it
+    int32_t state;  // as the list or the last answer had it
+    uint32_t round; // the last in which it was asked about
     struct cri_facts facts;
     bool has_size; // the answer, as far as it will
 };
@@ -33,6 +36,7 @@ struct cri_fetch {
     struct rpc_channel *channel;
     struct ask_queue *queue;
     struct known_set known;
+    uint32_t round; // of looking at all, a few after each list
     struct cri_images *images;
 };
 
@@ -142,8 +146,8 @@ static bool fold_pod(struct one *one, struct container *container)
         pod_apply(sandbox->base.pod, container);
         return true;
     }
-    if (sandbox && sandbox != one && !sandbox->base.observed &&
-        sandbox->base.ask.phase == ASK_IDLE) {
+    if (sandbox && sandbox != one && !sandbox->base.observed && !sandbox->base.lacks &&
+        sandbox->base.ask.phase == ASK_IDLE) { // if it was given up the next list asks
         sandbox->is_pod = true;
         want(sandbox);
     }
@@ -158,16 +162,32 @@ static void finished(struct one *one)
     ask_done(one->fetch->queue, &one->base.ask);
 }
 
+static void give_up(struct one *one)
+{
+    one->base.lacks = true; // the next list brings it up again
+    tell_reason(one, CMETA_GROUPS_ALL, CMETA_REASON_ENGINE_UNREACHABLE);
+}
+
 static void try_later(struct one *one, const char *text)
 {
     struct cri_fetch *fetch = one->fetch;
 
     drop_answer(one);
     fetch->sink->count(fetch->sink, 0, 1, 0, 0);
-    if (!ask_failed(fetch->queue, &one->base.ask)) {
-        one->base.lacks = true; // the next list brings it up again
-        tell_reason(one, CMETA_GROUPS_ALL, CMETA_REASON_ENGINE_UNREACHABLE);
-    }
+    if (!ask_failed(fetch->queue, &one->base.ask))
+        give_up(one);
+    fetch->failed(fetch->userdata, text);
+}
+
+// It was answered, and would be answered the same in a moment.
+static void on_nonsense(struct one *one, const char *text)
+{
+    struct cri_fetch *fetch = one->fetch;
+
+    drop_answer(one);
+    fetch->sink->count(fetch->sink, 0, 1, 0, 0);
+    give_up(one);
+    ask_done(fetch->queue, &one->base.ask);
     fetch->failed(fetch->userdata, text);
 }
 
@@ -259,7 +279,7 @@ static void on_image(void *userdata, const struct rpc_response *response)
     }
     answer = cri__image_status_response__unpack(NULL, response->body_bytes, response->body);
     if (!answer) {
-        try_later(one, "an image's status makes no sense");
+        on_nonsense(one, "an image's status makes no sense");
         return;
     }
     cri_images_put(one->fetch->images, one->facts.image_query, answer->image);
@@ -325,7 +345,7 @@ static void on_status(void *userdata, const struct rpc_response *response)
     if (one->base.answer)
         ask_image(one);
     else
-        try_later(one, "a container's status makes no sense");
+        on_nonsense(one, "a container's status makes no sense");
 }
 
 static void on_pod(void *userdata, const struct rpc_response *response)
@@ -359,9 +379,10 @@ static void on_pod(void *userdata, const struct rpc_response *response)
     }
     if (container)
         finished(one);
+    else if (response->status == RPC_OK)
+        on_nonsense(one, "a pod's status makes no sense");
     else
-        try_later(one,
-                  response->status == RPC_OK ? "a pod's status makes no sense" : response->text);
+        try_later(one, response->text);
 }
 
 static void start(void *userdata, struct ask *ask)
@@ -373,6 +394,7 @@ static void start(void *userdata, struct ask *ask)
     int r;
 
     one->base.asked = fetch->sink->stamp(fetch->sink);
+    one->round = fetch->round;
     pod.pod_sandbox_id = container.container_id = (char *)(uintptr_t)one->base.id;
     pod.verbose = container.verbose = true;
     if (one->is_pod)
@@ -452,7 +474,37 @@ void cri_fetch_list_buried(struct cri_fetch *fetch)
     }
 }
 
+// Limits may be changed while a container runs (UpdateContainerResources), which no list and no
+// event tells: round by round all are asked about, each list has its share.
+void cri_fetch_look_again(struct cri_fetch *fetch, uint64_t passed_us)
+{
+    const uint64_t share = passed_us < CRI_FETCH_ROUND_US ? passed_us : CRI_FETCH_ROUND_US;
+    uint64_t left = fetch->known.count * share / CRI_FETCH_ROUND_US + 1;
+    struct known *known;
+
+    LIST_FOREACH (known, &fetch->known.all, all) {
+        struct one *one = one_of(known);
+
+        if (one->is_pod || one->state == STATE_EXITED || one->round == fetch->round ||
+            !known->observed || known->ask.phase != ASK_IDLE)
+            continue;
+        if (left-- == 0)
+            return;
+        want(one);
+    }
+    fetch->round++;
+}
+
 // --- events --------------------------------------------------------------------------------------
+
+// A hint named it and the runtime lists it no more: it is asked what became of it.
+void cri_fetch_missed(struct cri_fetch *fetch, const char *id)
+{
+    struct one *one = find(fetch, id);
+
+    if (one && one->base.ask.phase == ASK_IDLE)
+        want(one);
+}
 
 void cri_fetch_changed(struct cri_fetch *fetch, const char *id, bool is_pod)
 {

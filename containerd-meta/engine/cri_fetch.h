@@ -12,6 +12,7 @@ struct cri_fetch;
 
 #define CRI_FETCH_PARALLEL   16u   // questions under way at once
 #define CRI_FETCH_TIMEOUT_MS 5000u // of one
+#define CRI_FETCH_ROUND_US   UINT64_C(600000000)
 
 /**
  * cri_fetch_new() - Return: 0 or -errno.
@@ -34,6 +35,15 @@ void cri_fetch_container(struct cri_fetch *fetch, engine_stamp asked,
 // Both were complete and the sink was told by list_complete(): what it has buried is forgotten.
 void cri_fetch_list_buried(struct cri_fetch *fetch);
 
+/**
+ * cri_fetch_look_again() - after a list: some are asked about though nothing is said to have
+ * changed
+ * @passed_us: since the list before; all have had their turn in CRI_FETCH_ROUND_US
+ */
+void cri_fetch_look_again(struct cri_fetch *fetch, uint64_t passed_us);
+
+// A hint named it, and it is in no list: ask, if it is known.
+void cri_fetch_missed(struct cri_fetch *fetch, const char *id);
 // An event named it: ask again.
 void cri_fetch_changed(struct cri_fetch *fetch, const char *id, bool is_pod);
 // An event said that it was deleted.

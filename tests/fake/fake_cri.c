@@ -35,6 +35,7 @@ static void on_version(void *userdata, const struct fake_grpc_question *question
 }
 
 struct gathered {
+    const char *filter; // how the IDs begin
     uint8_t *data;
     size_t len;
 };
@@ -43,7 +44,8 @@ static void gather(void *userdata, const char *key, const void *data, size_t len
 {
     struct gathered *gathered = userdata;
 
-    (void)key;
+    if (strncmp(key, gathered->filter, strlen(gathered->filter)) != 0)
+        return;
     gathered->data = realloc(gathered->data, gathered->len + len + 1);
     if (!gathered->data)
         abort();
@@ -51,27 +53,32 @@ static void gather(void *userdata, const char *key, const void *data, size_t len
     gathered->len += len;
 }
 
-static void reply_all(struct fake_grpc_reply *reply, struct blob_map *map)
+static void reply_all(struct fake_grpc_reply *reply, struct blob_map *map,
+                      const struct fake_grpc_question *question)
 {
-    struct gathered gathered = {0};
+    // Both requests have a filter in the first field, and that an ID in its first.
+    Cri__ListContainersRequest *request =
+        cri__list_containers_request__unpack(NULL, question->len, question->data);
+    struct gathered gathered = {.filter = request && request->filter ? request->filter->id : ""};
 
+    if (!request)
+        return;
     blob_map_each(map, "", gather, &gathered);
     fake_grpc_reply_bytes(reply, gathered.data, gathered.len);
     free(gathered.data);
+    cri__list_containers_request__free_unpacked(request, NULL);
 }
 
 static void on_pods(void *userdata, const struct fake_grpc_question *question,
                     struct fake_grpc_reply *reply)
 {
-    (void)question;
-    reply_all(reply, ((struct fake_cri *)userdata)->pods);
+    reply_all(reply, ((struct fake_cri *)userdata)->pods, question);
 }
 
 static void on_containers(void *userdata, const struct fake_grpc_question *question,
                           struct fake_grpc_reply *reply)
 {
-    (void)question;
-    reply_all(reply, ((struct fake_cri *)userdata)->containers);
+    reply_all(reply, ((struct fake_cri *)userdata)->containers, question);
 }
 
 static void reply_one(struct blob_map *map, const char *key, bool may_lack,

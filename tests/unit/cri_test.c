@@ -47,6 +47,49 @@ static bool has_ip(struct fixture *f, const void *id)
     return strcmp(fixture_text(f, id, CMETA_STRING_POD_IP), "10.1.0.7") == 0;
 }
 
+// The last answer was sent, and the loop has nothing to do any more.
+static bool is_settled(void *userdata)
+{
+    struct fixture *f = userdata;
+
+    while (sd_event_run(f->event, 50000) > 0) // nobody would look again after the last event
+        ;
+    return fake_grpc_open_calls(f->grpc) == 0;
+}
+
+static bool has_limit(struct fixture *f, const void *bytes)
+{
+    struct cmeta_region region;
+    cmeta_handle handle;
+    struct cmeta_view view;
+    struct cmeta_container container;
+    void *scratch = NULL;
+    bool same;
+
+    if (!fixture_find(f, ID_A, &region, &handle) || !cmeta_reader_record(&region, handle, &view) ||
+        cmeta_view_decode(&view, &container, &scratch) < 0)
+        return false;
+    same = container.memory_limit == *(const int64_t *)bytes;
+    free(scratch);
+    return same;
+}
+
+// The same, where the stream of events stays open.
+static bool is_quiet(void *userdata)
+{
+    struct fixture *f = userdata;
+
+    while (sd_event_run(f->event, 50000) > 0)
+        ;
+    return fake_grpc_open_calls(f->grpc) <= 1;
+}
+
+static bool both_complete(struct fixture *f, const void *unused)
+{
+    (void)unused;
+    return fixture_complete(f, ID_A) && fixture_complete(f, ID_B);
+}
+
 static void check_web(struct fixture *f)
 {
     ck_assert_str_eq(fixture_text(f, ID_A, CMETA_STRING_NAME), "web");
@@ -100,37 +143,123 @@ START_TEST(without_events_a_new_container_and_an_end_are_found_by_listing)
 }
 END_TEST
 
-START_TEST(a_hint_has_the_list_asked_for_at_once)
+// Events come, so that all is listed once a minute only.
+static unsigned begin_alone(struct fixture *f)
+{
+    fixture_make_cri(f, "cri");
+    fake_cri_enable_events(f->cri);
+    run(f);
+    ck_assert(fake_grpc_wait_streams(f->grpc, FAKE_CRI_EVENTS, 1, 20000));
+    return fake_grpc_requests(f->grpc, FAKE_CRI_LIST);
+}
+
+START_TEST(a_hint_has_one_container_asked_for_at_once)
 {
     struct fixture f;
+    unsigned lists = begin_alone(&f);
 
-    fixture_make_cri(&f, "cri");
-    run(&f);
     fake_cri_put_pod(f.cri, &pod);
     fake_cri_put(f.cri, &web);
+    fake_cri_put(f.cri, &side);
     instances_hint(f.instances, "a1a1a1a1a1a1", 12);
     ck_assert(fixture_wait(&f, fixture_complete, ID_A));
-    ck_assert_uint_le(fake_grpc_requests(f.grpc, FAKE_CRI_LIST), 3);
+    ck_assert_uint_eq(fake_grpc_requests(f.grpc, FAKE_CRI_LIST), lists + 1);
+    ck_assert(fixture_lacks(&f, ID_B)); // nobody named it
+    check_web(&f);
     fixture_remove(&f);
 }
 END_TEST
 
-START_TEST(a_hint_during_a_list_is_not_lost)
+START_TEST(a_hint_finds_a_pods_sandbox)
 {
     struct fixture f;
 
-    fixture_make_cri(&f, "cri");
-    run(&f);
-    // a list that was answered before the container was there, and is still on its way
-    fake_grpc_on(f.grpc,
-                 &(struct fake_grpc_rule){.method = FAKE_CRI_LIST, .delay_ms = 500, .times = 1});
-    instances_hint(f.instances, "0123456789ab", 12);
-    ck_assert(fake_grpc_wait_requests(f.grpc, FAKE_CRI_LIST, 2, 20000));
+    begin_alone(&f);
+    fake_cri_put_pod(f.cri, &pod);
+    instances_hint(f.instances, ID_POD, 64);
+    ck_assert(fixture_wait(&f, fixture_has, ID_POD));
+    fixture_remove(&f);
+}
+END_TEST
+
+// A cgroup is made before the runtime lists the container.
+START_TEST(a_hint_about_what_is_not_listed_yet_is_followed_up)
+{
+    struct fixture f;
+    unsigned lists = begin_alone(&f);
+
+    instances_hint(f.instances, ID_A, 64);
+    ck_assert(fake_grpc_wait_requests(f.grpc, FAKE_CRI_LIST, lists + 1, 20000));
+    ck_assert(fake_grpc_wait_requests(f.grpc, FAKE_CRI_PODS, lists + 1, 20000));
     fake_cri_put_pod(f.cri, &pod);
     fake_cri_put(f.cri, &web);
-    instances_hint(f.instances, "a1a1a1a1a1a1", 12);
-    ck_assert(fake_grpc_wait_requests(f.grpc, FAKE_CRI_LIST, 3, 5000));
     ck_assert(fixture_wait(&f, fixture_complete, ID_A));
+    fixture_remove(&f);
+}
+END_TEST
+
+static bool listed(struct fixture *f, const void *count)
+{
+    return fake_grpc_requests(f->grpc, FAKE_CRI_LIST) >= *(const unsigned *)count;
+}
+
+START_TEST(hints_about_one_container_are_one_question_at_a_time)
+{
+    struct fixture f;
+    unsigned lists = begin_alone(&f) + 1;
+
+    // one that was answered before the container was there, and is still on its way
+    fake_grpc_on(f.grpc,
+                 &(struct fake_grpc_rule){.method = FAKE_CRI_LIST, .delay_ms = 500, .times = 1});
+    instances_hint(f.instances, ID_A, 64);
+    ck_assert(fixture_wait(&f, listed, &lists));
+    fake_cri_put_pod(f.cri, &pod);
+    fake_cri_put(f.cri, &web);
+    for (int i = 0; i < 1000; i++)
+        instances_hint(f.instances, ID_A, 64);
+    ck_assert_uint_eq(fake_grpc_requests(f.grpc, FAKE_CRI_LIST), lists);
+    ck_assert(fixture_wait(&f, fixture_complete, ID_A));
+    ck_assert_uint_eq(fake_grpc_requests(f.grpc, FAKE_CRI_LIST), lists + 1);
+    fixture_remove(&f);
+}
+END_TEST
+
+START_TEST(more_hints_than_are_followed_up_have_all_listed_once)
+{
+    struct fixture f;
+    unsigned lists = begin_alone(&f);
+    char id[65];
+
+    fake_cri_put_pod(f.cri, &pod);
+    fake_cri_put(f.cri, &web);
+    for (unsigned i = 0; i < 1000; i++) {
+        snprintf(id, sizeof(id), "%012x%052x", i + 1, i);
+        instances_hint(f.instances, id, 64);
+    }
+    instances_hint(f.instances, ID_A, 64);
+    ck_assert(fixture_wait(&f, fixture_complete, ID_A));
+    // 32 at a time, four times each, and a list
+    ck_assert_uint_le(fake_grpc_requests(f.grpc, FAKE_CRI_LIST), lists + 4 * 32 + 1);
+    fixture_remove(&f);
+}
+END_TEST
+
+START_TEST(a_hint_that_is_no_id_comes_to_nothing)
+{
+    struct fixture f;
+    unsigned lists = begin_alone(&f);
+    static char longest[4096];
+
+    memset(longest, 'a', sizeof(longest));
+    instances_hint(f.instances, longest, sizeof(longest));
+    instances_hint(f.instances, "", 0);
+    instances_hint(f.instances, "a\0b", 3);
+    instances_hint(f.instances, "../x", 4);
+    fake_cri_put_pod(f.cri, &pod);
+    fake_cri_put(f.cri, &web);
+    instances_hint(f.instances, ID_A, 64);
+    ck_assert(fixture_wait(&f, fixture_complete, ID_A));
+    ck_assert_uint_eq(fake_grpc_requests(f.grpc, FAKE_CRI_LIST), lists + 1);
     fixture_remove(&f);
 }
 END_TEST
@@ -376,34 +505,20 @@ START_TEST(hostile_bytes_from_every_method_never_end_the_engine)
     for (size_t b = 0; b < sizeof(bodies) / sizeof(bodies[0]); b++)
         fake_grpc_push(f.grpc, FAKE_CRI_EVENTS, bodies[b].bytes, bodies[b].len);
     fake_cri_put(f.cri, &side);
-    for (int i = 0; i < 40 && !fixture_complete(&f, ID_B); i++) {
+    // each new connection lists all: what was answered nonsense is asked for then
+    for (int i = 0; i < 80 && !both_complete(&f, NULL); i++) {
         fake_grpc_restart(f.grpc);
-        fixture_wait(&f, fixture_complete, ID_B);
+        ck_assert(fixture_wait(&f, fixture_connected, NULL));
+        ck_assert(fake_grpc_wait(f.grpc, is_quiet, &f, 20000));
     }
-    ck_assert(fixture_complete(&f, ID_B));
-    ck_assert(fixture_wait(&f, fixture_complete, ID_A));
+    ck_assert(both_complete(&f, NULL));
     fixture_remove(&f);
 }
 END_TEST
 
 // --- an unchanged node, a restart, a hung one ----------------------------------------------------
 
-static bool listed(struct fixture *f, const void *count)
-{
-    return fake_grpc_requests(f->grpc, FAKE_CRI_LIST) >= *(const unsigned *)count;
-}
-
-// The last answer was sent, and the loop has nothing to do any more.
-static bool is_settled(void *userdata)
-{
-    struct fixture *f = userdata;
-
-    while (sd_event_run(f->event, 50000) > 0) // nobody would look again after the last event
-        ;
-    return fake_grpc_open_calls(f->grpc) == 0;
-}
-
-START_TEST(listing_an_unchanged_node_again_writes_and_asks_nothing_more)
+START_TEST(listing_an_unchanged_node_again_writes_nothing_and_asks_about_one)
 {
     unsigned lists, statuses;
     uint64_t revision;
@@ -426,7 +541,68 @@ START_TEST(listing_an_unchanged_node_again_writes_and_asks_nothing_more)
         ck_assert(fake_grpc_wait(f.grpc, is_settled, &f, 20000));
     }
     ck_assert_uint_eq(fixture_revision(&f), revision);
-    ck_assert_uint_eq(fake_grpc_requests(f.grpc, FAKE_CRI_STATUS), statuses);
+    ck_assert_uint_le(fake_grpc_requests(f.grpc, FAKE_CRI_STATUS), statuses + 3);
+    fixture_remove(&f);
+}
+END_TEST
+
+// As a kubelet does that resizes a pod in place: the state stays, and no runtime has an event.
+START_TEST(a_change_that_nothing_tells_is_noticed_when_its_turn_has_come)
+{
+    static const int64_t before = 268435456, after = 536870912;
+    struct fake_container resized = web;
+    struct fixture f;
+    unsigned lists;
+
+    resized.info = "{\"pid\":77,\"runtimeSpec\":{\"linux\":{\"resources\":{\"memory\":{"
+                   "\"limit\":536870912}}}}}";
+    begin(&f);
+    fake_cri_put(f.cri, &side);
+    instances_relist(f.instances);
+    ck_assert(fixture_wait(&f, both_complete, NULL));
+    ck_assert(fake_grpc_wait(f.grpc, is_quiet, &f, 20000));
+    ck_assert(has_limit(&f, &before));
+    fake_cri_put(f.cri, &resized);
+    for (int i = 0; i < 3 && !has_limit(&f, &after); i++) { // two have their turn, and it goes on
+        lists = fake_grpc_requests(f.grpc, FAKE_CRI_LIST) + 1;
+        instances_relist(f.instances);
+        ck_assert(fixture_wait(&f, listed, &lists));
+        ck_assert(fake_grpc_wait(f.grpc, is_quiet, &f, 20000));
+    }
+    ck_assert(has_limit(&f, &after));
+    fixture_remove(&f);
+}
+END_TEST
+
+static bool is_given_up(struct fixture *f, const void *id)
+{
+    return fixture_reason(f, id, CMETA_GROUP_SECURITY) == CMETA_REASON_ENGINE_UNREACHABLE;
+}
+
+START_TEST(a_status_that_makes_no_sense_is_asked_for_once_a_list)
+{
+    unsigned lists;
+    struct fixture f;
+
+    fixture_make_cri(&f, "cri");
+    fake_cri_enable_events(f.cri);
+    fake_cri_put_pod(f.cri, &pod);
+    fake_cri_put(f.cri, &side);
+    fake_cri_put_status(f.cri, ID_B, "", 0);
+    run(&f);
+    ck_assert(fixture_wait(&f, is_given_up, ID_B));
+    ck_assert_uint_eq(fake_grpc_requests(f.grpc, FAKE_CRI_STATUS), 1);
+    for (int i = 0; i < 3; i++) {
+        lists = fake_grpc_requests(f.grpc, FAKE_CRI_LIST) + 1;
+        instances_relist(f.instances);
+        ck_assert(fixture_wait(&f, listed, &lists));
+        ck_assert(fake_grpc_wait(f.grpc, is_quiet, &f, 20000));
+        ck_assert_uint_eq(fake_grpc_requests(f.grpc, FAKE_CRI_STATUS),
+                          fake_grpc_requests(f.grpc, FAKE_CRI_LIST));
+    }
+    fake_cri_put(f.cri, &side);
+    instances_relist(f.instances);
+    ck_assert(fixture_wait(&f, fixture_complete, ID_B));
     fixture_remove(&f);
 }
 END_TEST
@@ -620,8 +796,11 @@ END_TEST
 
 CHECK_MAIN("cri", 150, without_events_what_runs_is_complete_from_the_list,
            without_events_a_new_container_and_an_end_are_found_by_listing,
-           a_hint_has_the_list_asked_for_at_once, a_hint_during_a_list_is_not_lost,
-           events_bring_a_container_from_creation_to_its_end,
+           a_hint_has_one_container_asked_for_at_once, a_hint_finds_a_pods_sandbox,
+           a_hint_about_what_is_not_listed_yet_is_followed_up,
+           hints_about_one_container_are_one_question_at_a_time,
+           more_hints_than_are_followed_up_have_all_listed_once,
+           a_hint_that_is_no_id_comes_to_nothing, events_bring_a_container_from_creation_to_its_end,
            a_pod_address_that_comes_later_reaches_its_containers,
            a_pod_that_is_heard_of_after_its_container_completes_it,
            an_info_of_any_shape_costs_what_only_it_tells,
@@ -631,7 +810,9 @@ CHECK_MAIN("cri", 150, without_events_what_runs_is_complete_from_the_list,
            a_pod_that_failed_to_answer_once_is_asked_again,
            five_hundred_labels_of_4_kib_and_keys_of_every_byte_are_survived,
            hostile_bytes_from_every_method_never_end_the_engine,
-           listing_an_unchanged_node_again_writes_and_asks_nothing_more,
+           listing_an_unchanged_node_again_writes_nothing_and_asks_about_one,
+           a_change_that_nothing_tells_is_noticed_when_its_turn_has_come,
+           a_status_that_makes_no_sense_is_asked_for_once_a_list,
            a_container_created_while_a_list_is_under_way_is_heard_to_end,
            an_engine_restarted_200_times_is_complete_again_each_time,
            an_event_stream_ended_at_once_is_asked_for_at_most_once_a_second,
