@@ -64,6 +64,14 @@ cleanup() {
     rm -rf "$work"
 }
 
+# need_built PROGRAM...: what the test runs; a test without it fails at once, and says why
+need_built() {
+    local program
+    for program; do
+        [ -x "$program" ] || { fail "$program isn't built (make test-engines builds it)"; exit 1; }
+    done
+}
+
 begin() {
     work=$(mktemp -d "${TMPDIR:-/tmp}/containerd-meta.XXXXXX")
     chmod 755 "$work"
@@ -97,10 +105,9 @@ check_member() { # TEXT NAME JQ VALUE: waits for it
 }
 absent() { ! ctl ps -aq --no-trunc | grep -q "$1"; }
 removed() { member_is "$1" .state removed; }
-# engine_state STATE: of the engine that the test started: its place is the test's own.
-engine_state() {
-    [ "$(ctl engines -o json | jq -r --arg work "$work" '[.[] | select(.state != "disabled" and (.socket // "" | startswith($work)))][0].state')" = "$1" ]
-}
+# engine_state STATE: of the first socket that the configuration names; those that are looked for in
+# the usual places don't count
+engine_state() { [ "$(ctl engines -o json | jq -r '[.[] | select(.configured and .state != "disabled")][0].state')" = "$1" ]; }
 
 # fields PID: what the plugin says of a live process, JSON
 fields() {

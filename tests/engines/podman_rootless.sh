@@ -9,7 +9,7 @@ rootless_run=$users/$rootless_uid
 # The user's world: its own passwd and subordinate IDs, and a home.
 configure_rootless() {
     local home=$work/home
-    mkdir -p "$home/conf" "$rootless_run/podman"
+    mkdir -p "$home/conf" "$rootless_run/podman" "$work/user-shm"
     { cat /etc/passwd; echo "tester:x:$rootless_uid:$rootless_uid::$home:/bin/sh"; } >"$work/passwd"
     { cat /etc/group; echo "tester:x:$rootless_uid:"; } >"$work/group"
     echo "tester:2000000:65536" >"$work/subid"
@@ -31,12 +31,13 @@ runroot = "$rootless_run/containers"
 END
     chown -R "$rootless_uid:$rootless_uid" "$home" "$rootless_run"
     chmod 700 "$rootless_run"
+    chmod 1777 "$work/user-shm"
 }
 
 # as_user COMMAND...
 as_user() {
     unshare -m --propagation private bash -c '
-        mount --bind "$1/passwd" /etc/passwd && mount --bind "$1/group" /etc/group &&
+        mount --bind "$1/user-shm" /dev/shm && mount --bind "$1/passwd" /etc/passwd && mount --bind "$1/group" /etc/group &&
         touch /etc/subuid /etc/subgid && mount --bind "$1/subid" /etc/subuid && mount --bind "$1/subid" /etc/subgid || exit 1
         work=$1 uid=$2 run=$3; shift 3
         cd "$work/home" && exec setpriv --reuid="$uid" --regid="$uid" --clear-groups env -i PATH="$PATH" \

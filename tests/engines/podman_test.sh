@@ -12,7 +12,8 @@ if [ -n "$hindrance" ]; then
     skip "podman: $hindrance"
     exit 0
 fi
-configure_podman || { fail "podman gets a network namespace"; exit 1; }
+need_built "$daemon_bin" "$ctl_bin" "$host_bin" "$plugin_so" "$BUILD/socket-activate"
+configure_podman || { fail "podman gets its namespaces"; exit 1; }
 image=registry.test:5000/team/lab:1.0
 make_podman_image "$image"
 pid_of() { podman inspect -f '{{.State.Pid}}' "$1"; }
@@ -172,7 +173,7 @@ check_equal "containers_stand_without_the_service" before "$(member before .cont
 
 # --- a service that systemd starts for whoever connects ------------------------------------------
 CONTAINERS_CONF=$podman_base/containers.conf CONTAINERS_STORAGE_CONF=$podman_base/storage.conf \
-    setsid nsenter -t "$podman_ns" -n --wdns=/ "$BUILD/socket-activate" "$podman_sock" "$work/starts" \
+    setsid nsenter -t "$podman_ns" -n -m --wdns=/ "$BUILD/socket-activate" "$podman_sock" "$work/starts" \
     "$podman_bin" --tmpdir "$podman_base/tmp" system service --time=2 >>"$work/podman.log" 2>&1 &
 activator=$!
 disown "$activator"
