@@ -21,6 +21,9 @@ struct docker_dialect {
     bool list_is_lock_free;
     // A health event tells what was before the check, or nothing: inspect tells.
     bool health_event_lags;
+    // Events run ahead of what can be asked, or stay away: what a start or a health check led to is
+    // asked for once more a little later.
+    bool asks_again;
     // An inspect tells the image's names too: the image needn't be asked for.
     bool inspect_tells_image;
 

@@ -92,6 +92,7 @@ static void on_start(const struct event *event)
     if (sink->knows(sink, event->id, event->id_len, event->scope))
         tell_status(event, CMETA_STATE_RUNNING, 0xffu | 0xffu << 16 | CMETA_STATUS_HAS_EXIT, -1, 0);
     docker_fetch_inspect(event->events->fetch, event->id);
+    docker_fetch_later(event->events->fetch, event->id);
 }
 
 static void on_die(const struct event *event)
@@ -144,8 +145,10 @@ static void on_health(const struct event *event)
 {
     if (event->detail && *event->detail && !event->events->dialect->health_event_lags)
         tell_status(event, docker_health_word(event->detail), 0xffu << 8, -1, -1);
-    else
+    else {
         docker_fetch_inspect(event->events->fetch, event->id);
+        docker_fetch_later(event->events->fetch, event->id);
+    }
 }
 
 static const struct {

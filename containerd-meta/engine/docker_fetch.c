@@ -36,7 +36,8 @@ struct known {
     uint32_t state;  // CMETA_STATE_* as heard last
     uint32_t listed; // generation of the last list that named it
     unsigned attempts;
-    uint64_t due_us; // WAITING: CLOCK_MONOTONIC
+    uint64_t due_us;   // WAITING: CLOCK_MONOTONIC
+    uint64_t later_us; // to be asked for once more then, whatever comes before; 0: not
     engine_stamp asked;
     struct http_call *call, *list_call;
     engine_stamp list_asked;
@@ -118,6 +119,12 @@ static void enqueue(struct known *known, enum phase phase)
     TAILQ_INSERT_TAIL(&known->fetch->queue, known, queue);
 }
 
+// Those that failed have attempts.
+static bool is_for_later(const struct known *known)
+{
+    return known->phase == WAITING && known->attempts == 0;
+}
+
 static bool is_under_way(const struct known *known)
 {
     return known->phase >= INSPECTED;
@@ -169,6 +176,16 @@ static const char *scope_of(const struct known *known)
     return docker_scope(known->id, known->fetch->dialect->type);
 }
 
+// Nothing else is to be asked: what is due later takes its place.
+static void wait_for_later(struct known *known)
+{
+    if (!known->later_us || known->phase != IDLE)
+        return;
+    known->due_us = known->later_us;
+    known->later_us = 0;
+    enqueue(known, WAITING);
+}
+
 static void finished(struct known *known)
 {
     bool again = known->again;
@@ -178,6 +195,7 @@ static void finished(struct known *known)
     known->again = false;
     if (again)
         enqueue(known, QUEUED);
+    wait_for_later(known);
     pump(known->fetch);
 }
 
@@ -200,6 +218,7 @@ static void try_later(struct known *known, const char *text)
         known->due_us = clock_us(CLOCK_MONOTONIC) + (RETRY_FIRST_US << (known->attempts - 1));
         enqueue(known, WAITING);
     }
+    wait_for_later(known);
     pump(fetch);
 }
 
@@ -443,9 +462,22 @@ void docker_fetch_inspect(struct docker_fetch *fetch, const char *id)
         known->again = true;
         return;
     }
+    if (is_for_later(known))
+        known->later_us = known->due_us;
     known->attempts = 0;
     unqueue(known);
     enqueue(known, QUEUED);
+    pump(fetch);
+}
+
+void docker_fetch_later(struct docker_fetch *fetch, const char *id)
+{
+    struct known *known = fetch->dialect->asks_again ? find(fetch, id) : NULL;
+
+    if (!known)
+        return;
+    known->later_us = clock_us(CLOCK_MONOTONIC) + DOCKER_FETCH_LATER_US;
+    wait_for_later(known);
     pump(fetch);
 }
 
@@ -562,8 +594,14 @@ void docker_fetch_state(struct docker_fetch *fetch, const char *id, uint32_t sta
 {
     struct known *known = find(fetch, id);
 
-    if (known)
-        known->state = state;
+    if (!known)
+        return;
+    known->state = state;
+    if (state != CMETA_STATE_EXITED)
+        return;
+    known->later_us = 0;
+    if (is_for_later(known))
+        unqueue(known);
 }
 
 void docker_fetch_list_begin(struct docker_fetch *fetch)

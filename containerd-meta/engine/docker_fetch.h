@@ -16,8 +16,9 @@ struct docker_fetch;
 
 #define DOCKER_FETCH_PARALLEL   6u    // inspects under way at once
 #define DOCKER_FETCH_INSPECT_MS 1500u // limit of one
-#define DOCKER_PREFIX_BYTES     32u   // "/v1.41", "/v4.0.0/libpod"
-#define DOCKER_FETCH_ATTEMPTS   6u    // then the next list brings it up again
+#define DOCKER_FETCH_LATER_US   UINT64_C(2000000)
+#define DOCKER_PREFIX_BYTES     32u // "/v1.41", "/v4.0.0/libpod"
+#define DOCKER_FETCH_ATTEMPTS   6u  // then the next list brings it up again
 
 /**
  * docker_fetch_new() - Return: 0 or -errno.
@@ -38,6 +39,10 @@ void docker_fetch_close(struct docker_fetch *fetch);
  * @id: its full ID, or a prefix or name
  */
 void docker_fetch_inspect(struct docker_fetch *fetch, const char *id);
+
+// Ask for it once more in DOCKER_FETCH_LATER_US, if the dialect has reason to and it runs until
+// then.
+void docker_fetch_later(struct docker_fetch *fetch, const char *id);
 
 // Ask the list for one container, if the engine's list is free of locks.
 void docker_fetch_list_one(struct docker_fetch *fetch, const char *id);

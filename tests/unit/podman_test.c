@@ -113,6 +113,10 @@ static bool renamed(struct fixture *f, const void *name)
     "{\"Id\":\"" id "\",\"Name\":\"web\",\"State\":{\"Status\":\"running\",\"Pid\":77," \
     "\"Health\":{\"Status\":\"unhealthy\"}},\"ImageName\":\"reg:5000/a/b:1\"}"
 
+#define WELL(id)                                                                        \
+    "{\"Id\":\"" id "\",\"Name\":\"web\",\"State\":{\"Status\":\"running\",\"Pid\":77," \
+    "\"Health\":{\"Status\":\"healthy\"}},\"ImageName\":\"reg:5000/a/b:1\"}"
+
 START_TEST(a_container_is_followed_from_create_to_remove)
 {
     struct fixture f;
@@ -140,6 +144,52 @@ START_TEST(a_container_is_followed_from_create_to_remove)
     ck_assert(fixture_wait(&f, fixture_lacks, ID_A));
     ck_assert_uint_eq(fake_http_requests(f.fake, API "/images/"), 0);
     ck_assert_uint_eq(fixture_counter(&f, "engine_errors_total"), 0);
+    fixture_remove(&f);
+}
+END_TEST
+
+// Whoever cleans up after a container may fail: then no event comes until somebody asks.
+START_TEST(a_container_whose_end_no_event_tells_is_exited_all_the_same)
+{
+    struct fixture f;
+
+    begin(&f);
+    inspect_answer(f.fake, ID_A, "web", "running");
+    event(&f, "create", ID_A, "\"name\":\"web\"");
+    event(&f, "start", ID_A, "");
+    ck_assert(fixture_wait(&f, started, ID_A));
+    inspect_answer(f.fake, ID_A, "web", "exited");
+    ck_assert(fixture_wait(&f, exited, ID_A));
+    // started again, as ended before
+    inspect_answer(f.fake, ID_A, "web", "running");
+    event(&f, "start", ID_A, "");
+    ck_assert(fixture_wait(&f, started, ID_A));
+    inspect_answer(f.fake, ID_A, "web", "exited");
+    ck_assert(fixture_wait(&f, exited, ID_A));
+    fixture_remove(&f);
+}
+END_TEST
+
+static bool healthy(struct fixture *f, const void *id)
+{
+    return CMETA_STATUS_HEALTH(fixture_status(f, id).word) == CMETA_HEALTH_HEALTHY;
+}
+
+// 4.3 writes the event first, and then what the check found.
+START_TEST(a_health_that_is_written_after_its_event_is_found)
+{
+    struct fixture f;
+    unsigned before;
+
+    begin(&f);
+    inspect_rule(f.fake, (struct fake_rule){.body = SICK(ID_A)}, ID_A);
+    event(&f, "create", ID_A, "\"name\":\"web\"");
+    ck_assert(fixture_wait(&f, unhealthy, ID_A));
+    before = fake_http_requests(f.fake, API "/containers/" ID_A);
+    event_with(&f, "container", "health_status", ID_A, "", ",\"HealthStatus\":\"unhealthy\"");
+    ck_assert(fake_http_wait_request(f.fake, API "/containers/" ID_A, before + 1, 10000));
+    inspect_rule(f.fake, (struct fake_rule){.body = WELL(ID_A)}, ID_A);
+    ck_assert(fixture_wait(&f, healthy, ID_A));
     fixture_remove(&f);
 }
 END_TEST
@@ -659,6 +709,8 @@ START_TEST(a_thousand_containers_at_once_are_all_complete)
 END_TEST
 
 CHECK_MAIN("podman", 60, a_container_is_followed_from_create_to_remove,
+           a_container_whose_end_no_event_tells_is_exited_all_the_same,
+           a_health_that_is_written_after_its_event_is_found,
            a_network_event_names_the_container_itself,
            containers_that_were_there_before_are_listed_and_completed,
            a_pod_that_hangs_costs_its_properties_and_nothing_else_until_it_answers,
