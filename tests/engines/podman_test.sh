@@ -140,6 +140,15 @@ check_member "an_exit_code" short .exit_code 7
 check_member "an_exited_container_has_no_pid" short .pid null
 podman start short >/dev/null
 check_member "a_container_that_ran_again_is_exited_again" short .state exited
+# Its monitor can't start the podman that would clean up after it: no event tells the end. Asked for
+# again soon after the start, or else by the next list, it is found.
+cp "$podman_bin" "$work/passing-podman"
+in_podman "$work/passing-podman" --tmpdir "$podman_base/tmp" run -d --name untold -v "$work/data:/data:ro" "$image" \
+    sh -c 'until [ -e /data/go ]; do sleep 0.1; done; exit 3' >/dev/null
+rm "$work/passing-podman"
+check_member "a_container_whose_podman_is_gone_runs" untold .pid "$(pid_of untold)"
+touch "$work/data/go"
+check "an_end_that_no_event_tells_is_found" until_true 90 member_is untold .exit_code 3
 short=$(id_of short)
 podman rm -f -t 0 short >/dev/null
 check "a_removed_container_is_a_tombstone" until_true 10 removed "$short"
