@@ -348,8 +348,6 @@ static int set_defaults(struct config *config)
     config->host_root = strdup(host_root ? host_root : "");
     for (size_t i = 0; engine_classes[i] && r == 0; i++)
         r = add_engine(config, engine_classes[i]->name);
-    for (size_t i = 0; engine_names_planned[i] && r == 0; i++)
-        r = add_engine(config, engine_names_planned[i]);
     return r == 0 && config->region_dir && config->host_root ? 0 : -ENOMEM;
 }
 

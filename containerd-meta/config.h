@@ -17,7 +17,7 @@
 
 // One engine of the `engines:` block.
 struct config_engine {
-    const char *name; // static: one of engine_classes[] or engine_names_planned[]
+    const char *name; // static: one of engine_classes[]
     bool mentioned;   // the file says something about it
     bool enabled;
     bool has_places; // the file lists them (maybe none); else the engine's defaults

@@ -559,15 +559,7 @@ static int plan_engine(struct instances *instances, const struct config *config,
         return engine->mentioned ? want(instances, engine->name, NULL, "", CMETA_ENGINE_DISABLED,
                                         "disabled in the configuration")
                                  : 0;
-    if (class)
-        return plan_places(instances, config, engine, class);
-    if (!engine->mentioned)
-        return 0;
-    if (instances->adding && !find(instances, engine->name, ""))
-        log_notice("engines.%s: this version does not drive it; its containers get no metadata",
-                   engine->name);
-    return want(instances, engine->name, NULL, "", CMETA_ENGINE_UNSUPPORTED,
-                "this version does not drive it");
+    return plan_places(instances, config, engine, class);
 }
 
 static bool same_limits(const struct instances *instances, const struct config *config,

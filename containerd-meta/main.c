@@ -43,14 +43,6 @@ struct command_line {
     bool check;
 };
 
-static bool known_engine(const char *name)
-{
-    for (size_t i = 0; engine_names_planned[i]; i++)
-        if (strcmp(engine_names_planned[i], name) == 0)
-            return true;
-    return engine_class_find(name) != NULL;
-}
-
 static bool take_socket(struct command_line *line, char *text)
 {
     char *path = strchr(text, '=');
@@ -62,7 +54,7 @@ static bool take_socket(struct command_line *line, char *text)
         return false;
     }
     *path++ = '\0';
-    if (!known_engine(text)) {
+    if (!engine_class_find(text)) {
         fprintf(stderr, "--socket: no engine is called \"%s\"\n", text);
         return false;
     }

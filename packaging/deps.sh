@@ -8,7 +8,7 @@ libsystemd-dev libjansson-dev libcurl4-openssl-dev libyaml-dev libexpat1-dev lib
 libgrpc-dev libprotobuf-c-dev protobuf-c-compiler
 docker.io containerd runc podman netavark uidmap containernetworking-plugins lxd lxc
 libvirt-daemon libvirt-daemon-driver-lxc libvirt-clients
-busybox-static iproute2 iptables procps jq systemd"
+busybox-static iproute2 iptables procps jq systemd systemd-container dbus-daemon"
 missing=
 for package in $packages; do
     dpkg-query -W -f='${db:Status-Abbrev}' "$package" 2>/dev/null | grep -q '^ii' || missing="$missing $package"

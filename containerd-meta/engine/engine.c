@@ -4,21 +4,15 @@
 #include <string.h>
 
 extern const struct engine_class docker_engine, podman_engine, containerd_engine, cri_engine,
-    lxc_engine, libvirt_lxc_engine, incus_engine, bpm_engine, ecs_engine, edera_engine,
-    bundle_engine, nri_engine, oci_hook_engine;
+    lxc_engine, libvirt_lxc_engine, incus_engine, nspawn_engine, bpm_engine, ecs_engine,
+    edera_engine, bundle_engine, nri_engine, oci_hook_engine;
 
-// To add an engine: its file, its declaration above, its line here; and its name goes from the list
-// below. The last three come last: they add to what the others know.
+// To add an engine: its file, its declaration above, its line here. The last three come last: they
+// add to what the others know.
 const struct engine_class *const engine_classes[] = {
-    &docker_engine,      &podman_engine, &containerd_engine, &cri_engine, &lxc_engine,
-    &libvirt_lxc_engine, &incus_engine,  &bpm_engine,        &ecs_engine, &edera_engine,
-    &bundle_engine,      &nri_engine,    &oci_hook_engine,   NULL,
-};
-
-// Names that configurations may bear and that nothing drives yet.
-const char *const engine_names_planned[] = {
-    "nspawn",
-    NULL,
+    &docker_engine,      &podman_engine, &containerd_engine, &cri_engine,      &lxc_engine,
+    &libvirt_lxc_engine, &incus_engine,  &nspawn_engine,     &bpm_engine,      &ecs_engine,
+    &edera_engine,       &bundle_engine, &nri_engine,        &oci_hook_engine, NULL,
 };
 
 const struct engine_class *engine_class_find(const char *name)

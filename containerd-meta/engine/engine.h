@@ -140,9 +140,8 @@ struct engine_class {
     void (*relist)(void *instance);
 };
 
-// NULL-terminated. Configuration names that have no class yet are in engine_names_planned[].
+// NULL-terminated.
 extern const struct engine_class *const engine_classes[];
-extern const char *const engine_names_planned[];
 
 const struct engine_class *engine_class_find(const char *name);
 

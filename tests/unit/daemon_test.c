@@ -175,36 +175,12 @@ START_TEST(a_bad_reload_leaves_the_running_configuration_in_force)
     ck_assert_str_eq(row.socket, "/nonexistent/x.sock");
     cmeta_region_unmap(&region);
     *run.told = '\0';
-    write_file(run.config,
-               "grace: 5s\nengines: {docker: {enabled: false}, nspawn: {enabled: true}}\n");
+    write_file(run.config, "grace: 5s\nengines: {docker: {enabled: false}}\n");
     kill(run.pid, SIGHUP);
     wait_told(&run, "READY=1");
     ck_assert_uint_eq(counter(&run, "config_reloads_total"), 1);
-    ck_assert_ptr_nonnull(
-        strstr(read_file(run.log), "engines.nspawn: this version does not drive"));
     kill(run.pid, SIGINT);
     ck_assert_int_eq(wait_end(&run), 0);
-    done(&run);
-}
-END_TEST
-
-START_TEST(an_engine_that_is_not_built_yet_says_so_once)
-{
-    struct run run;
-    const char *first;
-
-    prepare(&run);
-    write_file(run.config, "engines: {nspawn: {enabled: true}}\n");
-    start(&run, (const char *[]){"-r", run.region, "-c", run.config, NULL});
-    wait_told(&run, "READY=1");
-    *run.told = '\0';
-    kill(run.pid, SIGHUP);
-    wait_told(&run, "READY=1");
-    kill(run.pid, SIGTERM);
-    ck_assert_int_eq(wait_end(&run), 0);
-    first = strstr(read_file(run.log), "engines.nspawn: this version does not drive it");
-    ck_assert_ptr_nonnull(first);
-    ck_assert_ptr_null(strstr(first + 1, "engines.nspawn"));
     done(&run);
 }
 END_TEST
@@ -319,7 +295,6 @@ END_TEST
 
 CHECK_MAIN("daemon", 60, systemd_is_told_of_readiness_life_and_end,
            a_bad_reload_leaves_the_running_configuration_in_force,
-           an_engine_that_is_not_built_yet_says_so_once,
            mistakes_on_the_command_line_and_in_the_file_end_with_status_2,
            a_configuration_can_be_checked_without_running, version_and_help,
            a_pipe_in_the_configurations_place_does_not_block_a_reload,

@@ -11,7 +11,7 @@
 
 #define FIXTURE_WAIT_MS 20000
 
-static void make_place(struct fixture *f)
+void fixture_make_bare(struct fixture *f)
 {
     *f = (struct fixture){.lock_fd = -1};
     temp_dir_make(&f->dir);
@@ -21,7 +21,7 @@ static void make_place(struct fixture *f)
 
 static void make_http(struct fixture *f, const char *engine)
 {
-    make_place(f);
+    fixture_make_bare(f);
     f->http_engine = engine;
     snprintf(f->socket, sizeof(f->socket), "%s/%s.sock", f->dir.path, engine);
     f->fake = fake_http_start(f->socket);
@@ -72,7 +72,7 @@ void fixture_make_podman(struct fixture *f)
 
 void fixture_make_ecs(struct fixture *f)
 {
-    make_place(f);
+    fixture_make_bare(f);
     f->http_engine = "ecs";
     f->fake = fake_http_start("127.0.0.1:0");
     snprintf(f->socket, sizeof(f->socket), "%s/v4/3c6f", fake_http_url(f->fake));
@@ -87,14 +87,14 @@ void fixture_add_containerd(struct fixture *f)
 
 void fixture_make_containerd(struct fixture *f, const char *engine)
 {
-    make_place(f);
+    fixture_make_bare(f);
     fixture_add_containerd(f);
     f->grpc_engine = engine;
 }
 
 void fixture_make_cri(struct fixture *f, const char *engine)
 {
-    make_place(f);
+    fixture_make_bare(f);
     f->grpc_engine = engine;
     f->grpc = fake_grpc_start(f->grpc_socket);
     f->cri = fake_cri_serve(f->grpc, "cri-o");
@@ -102,7 +102,7 @@ void fixture_make_cri(struct fixture *f, const char *engine)
 
 void fixture_make_edera(struct fixture *f, const char *engine)
 {
-    make_place(f);
+    fixture_make_bare(f);
     f->grpc_engine = engine;
     f->grpc = fake_grpc_start(f->grpc_socket);
     f->edera = fake_edera_serve(f->grpc);
@@ -110,7 +110,7 @@ void fixture_make_edera(struct fixture *f, const char *engine)
 
 void fixture_make_files(struct fixture *f, const char *engine)
 {
-    make_place(f);
+    fixture_make_bare(f);
     f->files_engine = engine;
     snprintf(f->folder, sizeof(f->folder), "%s/state", f->dir.path);
 }
@@ -148,6 +148,8 @@ const char *fixture_engines(const struct fixture *f)
             place = f->bundles;
         if (f->files_engine && strcmp(f->files_engine, engine_classes[i]->name) == 0)
             place = f->folder;
+        if (f->bus_socket && engine_classes[i]->protocol == ENGINE_DBUS)
+            place = f->bus_socket;
         len += (size_t)snprintf(yaml + len, sizeof(yaml) - len,
                                 "  %s:\n    enabled: true\n    %s: [%s]\n", engine_classes[i]->name,
                                 keys[engine_classes[i]->place], place);

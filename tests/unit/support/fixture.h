@@ -33,6 +33,7 @@ struct fixture {
     // The engine that keeps its state in files, if there is one, and where.
     const char *files_engine;
     char folder[96];
+    const char *bus_socket; // of the engine on a message bus, below host_root; NULL: there is none
     sd_event *event;
     sd_event_source *post;
     struct http *http;
@@ -45,6 +46,8 @@ struct fixture {
     int lock_fd;
 };
 
+// A place without any engine: the test adds its own.
+void fixture_make_bare(struct fixture *f);
 // A place, and a fake engine at its socket that answers as a Docker without containers does.
 void fixture_make(struct fixture *f);
 // The same with a podman, and what makes a fake engine one.
