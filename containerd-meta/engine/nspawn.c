@@ -7,7 +7,6 @@
 //
 // Source: org.freedesktop.machine1 of systemd 219 to 258; the D-Bus specification 0.43.
 #include "connection.h"
-#include "containerd-meta/cleanup.h"
 #include "containerd-meta/clock.h"
 #include "containerd-meta/log.h"
 #include "containerd-meta/transport/socket_path.h"
@@ -244,8 +243,7 @@ static char *address_of(const char *path)
 static int open_bus(struct nspawn *nspawn)
 {
     char path[SOCKET_PATH_BYTES];
-    CLEANUP(freep)
-    char *address = NULL;
+    char *address;
     int r = socket_path_shorten(nspawn->host->socket, path, &nspawn->folder_fd);
 
     if (r < 0)
@@ -254,6 +252,7 @@ static int open_bus(struct nspawn *nspawn)
     r = address ? sd_bus_new(&nspawn->bus) : -ENOMEM;
     if (r >= 0)
         r = sd_bus_set_address(nspawn->bus, address);
+    free(address);
     if (r >= 0)
         r = sd_bus_set_bus_client(nspawn->bus, true);
     if (r >= 0)

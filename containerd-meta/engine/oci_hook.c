@@ -11,12 +11,12 @@
 #include "bundle_record.h"
 #include "containerd-meta/cleanup.h"
 #include "containerd-meta/clock.h"
+#include "containerd-meta/hook/hook.h"
 #include "containerd-meta/json.h"
 #include "containerd-meta/log.h"
 #include "containerd-meta/text.h"
 #include "containerd-meta/watch/hook_socket.h"
 #include "engine.h"
-#include "containerd-meta/hook/hook.h"
 #include "spec_file.h"
 
 #include "shm/container_id.h"

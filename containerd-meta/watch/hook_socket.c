@@ -2,8 +2,8 @@
 #include "hook_socket.h"
 
 #include "containerd-meta/cleanup.h"
-#include "containerd-meta/transport/socket_path.h"
 #include "containerd-meta/hook/hook.h"
+#include "containerd-meta/transport/socket_path.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The socket on which OCI hooks tell of containers that are about to start; see containerd-meta/hook/hook.h.
+// The socket on which OCI hooks tell of containers that are about to start; see
+// containerd-meta/hook/hook.h.
 #ifndef HOOK_SOCKET_H
 #define HOOK_SOCKET_H
 

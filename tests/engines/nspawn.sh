@@ -75,14 +75,17 @@ outer_answers() {
 # start_daemon_inside [OPTION...]: $daemon_pid as it is out here; its region is $region.
 start_daemon_inside() {
     region=$shared/region
+    table_before=$(stat -c %i "$region/table" 2>/dev/null)
     inside /build/containerd-meta --region /shared/region "$@" >>"$work/daemon.log" 2>&1 &
     disown $!
-    until_true 20 test -e "$region/table"
+    until_true 20 table_is_new
     until_true 20 daemon_is_inside
     daemon_pid=$(pidof_inside containerd-meta)
     pids+=("$daemon_pid")
 }
 
+# The region of a daemon that ended stays until the next one has made its own.
+table_is_new() { [ "$(stat -c %i "$region/table")" != "$table_before" ]; }
 daemon_is_inside() { [ -n "$(pidof_inside containerd-meta)" ]; }
 
 # A region is of one boot, and a container of systemd-nspawn counts boots of its own.
