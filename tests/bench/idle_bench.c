@@ -36,6 +36,8 @@ static unsigned long switches_of(pid_t pid)
     while (tasks && (entry = readdir(tasks))) {
         FILE *file;
 
+        if (entry->d_name[0] == '.')
+            continue; // ".." has the status of the process
         snprintf(path, sizeof(path), "/proc/%d/task/%s/status", (int)pid, entry->d_name);
         file = fopen(path, "re");
         while (file && fgets(line, sizeof(line), file))
