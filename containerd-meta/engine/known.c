@@ -45,8 +45,10 @@ void known_set_init(struct known_set *set, struct ask_queue *queue, size_t size,
 
 void known_set_done(struct known_set *set)
 {
-    while (!LIST_EMPTY(&set->all))
-        known_forget(LIST_FIRST(&set->all));
+    for (struct known *known = LIST_FIRST(&set->all), *next; known; known = next) {
+        next = LIST_NEXT(known, all);
+        known_forget(known);
+    }
 }
 
 struct known *known_find(const struct known_set *set, const char *ns, const char *id)

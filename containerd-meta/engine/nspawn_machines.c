@@ -569,7 +569,7 @@ static void take_back(struct ask_queue *queue, struct ask *ask, sd_bus_slot **sl
 
 void machines_close(struct machines *machines)
 {
-    struct machine *machine;
+    struct machine *machine, *next;
 
     ask_queue_close(machines->properties);
     ask_queue_close(machines->os);
@@ -580,8 +580,10 @@ void machines_close(struct machines *machines)
         take_back(machines->os, &machine->os, &machine->os_slot);
         take_back(machines->addresses, &machine->addresses, &machine->addresses_slot);
     }
-    while (!TAILQ_EMPTY(&machines->over))
-        discard(TAILQ_FIRST(&machines->over));
+    for (machine = TAILQ_FIRST(&machines->over); machine; machine = next) {
+        next = TAILQ_NEXT(machine, all);
+        discard(machine);
+    }
     machines_doubt(machines);
     machines->list_waits = false;
     machines->bus = NULL;
@@ -622,8 +624,10 @@ struct machines *machines_free(struct machines *machines)
         return NULL;
     if (machines->leaders)
         machines_close(machines);
-    while (!TAILQ_EMPTY(&machines->all))
-        forget(TAILQ_FIRST(&machines->all));
+    for (struct machine *machine = TAILQ_FIRST(&machines->all), *next; machine; machine = next) {
+        next = TAILQ_NEXT(machine, all);
+        forget(machine);
+    }
     ask_queue_free(machines->properties);
     ask_queue_free(machines->os);
     ask_queue_free(machines->addresses);
