@@ -36,6 +36,7 @@ struct nspawn {
     engine_stamp list_asked;
     uint64_t next_list_us;
     bool is_absent; // nobody owns machined's name
+    char owner[64]; // who owns it, as the bus calls them; "": not known yet
 };
 
 // Cancels whatever is under way.
@@ -43,6 +44,7 @@ static void hang_up(void *userdata)
 {
     struct nspawn *nspawn = userdata;
 
+    *nspawn->owner = '\0';
     machines_close(nspawn->machines);
     sd_event_source_set_enabled(nspawn->patience, SD_EVENT_OFF);
     nspawn->list = sd_bus_slot_unref(nspawn->list);
@@ -75,6 +77,7 @@ static uint64_t timeout_us(const struct nspawn *nspawn)
 static void set_absent(struct nspawn *nspawn)
 {
     nspawn->is_absent = true;
+    *nspawn->owner = '\0';
     sd_event_source_set_enabled(nspawn->patience, SD_EVENT_OFF);
     connection_state(&nspawn->connection, CMETA_ENGINE_WAITING, ABSENT);
 }
@@ -87,6 +90,11 @@ static void take_absence(struct nspawn *nspawn)
     machines_list_begin(nspawn->machines, nspawn->list_asked);
     machines_end_the_dead(nspawn->machines, nspawn->list_asked);
     machines_list_end(nspawn->machines, false);
+}
+
+static void set_owner(struct nspawn *nspawn, const char *name)
+{
+    snprintf(nspawn->owner, sizeof(nspawn->owner), "%s", name ? name : "");
 }
 
 static bool read_list(struct nspawn *nspawn, sd_bus_message *answer)
@@ -116,6 +124,7 @@ static int on_list(sd_bus_message *answer, void *userdata, sd_bus_error *unused)
         fail_by(nspawn, "the list of machines", error->message ? error->message : error->name);
         return 0;
     }
+    set_owner(nspawn, sd_bus_message_get_sender(answer)); // only who was asked can answer
     machines_list_begin(nspawn->machines, nspawn->list_asked);
     if (read_list(nspawn, answer))
         machines_list_end(nspawn->machines, false);
@@ -163,13 +172,26 @@ static void on_listed(void *userdata)
 
 // --- signals -------------------------------------------------------------------------------------
 
+// Rules keep away what others say to all, not what one says to us alone: any user of the bus may,
+// and sd-bus can't tell whether who says it owns a name. Before the first list nobody is machined:
+// what it told till then is in the list.
+static bool is_from(sd_bus_message *signal, const char *sender)
+{
+    const char *found = sd_bus_message_get_sender(signal);
+
+    return *sender && found && strcmp(found, sender) == 0;
+}
+
 static int on_machine(sd_bus_message *signal, void *userdata, sd_bus_error *error)
 {
     struct nspawn *nspawn = userdata;
     const char *name, *path;
-    bool is_readable = sd_bus_message_read(signal, "so", &name, &path) > 0;
+    bool is_readable;
 
     (void)error;
+    if (!is_from(signal, nspawn->owner))
+        return 0;
+    is_readable = sd_bus_message_read(signal, "so", &name, &path) > 0;
     nspawn->sink->count(nspawn->sink, is_readable, 0, 0, !is_readable);
     if (!is_readable)
         return 0;
@@ -187,7 +209,8 @@ static int on_owner(sd_bus_message *signal, void *userdata, sd_bus_error *error)
     const char *name, *before, *now;
 
     (void)error;
-    if (sd_bus_message_read(signal, "sss", &name, &before, &now) <= 0 ||
+    if (!is_from(signal, "org.freedesktop.DBus") ||
+        sd_bus_message_read(signal, "sss", &name, &before, &now) <= 0 ||
         strcmp(name, MACHINED_NAME) != 0)
         return 0;
     if (!*now) {
@@ -196,6 +219,7 @@ static int on_owner(sd_bus_message *signal, void *userdata, sd_bus_error *error)
         return 0;
     }
     nspawn->is_absent = false;
+    set_owner(nspawn, now);
     machines_doubt(nspawn->machines);
     list_now(nspawn);
     return 0;

@@ -117,6 +117,20 @@ void fake_machined_kill_bus(struct fake_machined *fake)
     fake->daemon = 0;
 }
 
+// Whoever it is.
+static sd_bus *connect_to_bus(const struct fake_machined *fake)
+{
+    char address[256];
+    sd_bus *bus;
+
+    snprintf(address, sizeof(address), "unix:path=%s", fake->socket);
+    need("bus", sd_bus_new(&bus));
+    need("address", sd_bus_set_address(bus, address));
+    need("client", sd_bus_set_bus_client(bus, true));
+    need("start", sd_bus_start(bus));
+    return bus;
+}
+
 // --- answers -------------------------------------------------------------------------------------
 
 static void count(struct fake_machined *fake, const char *member)
@@ -280,13 +294,7 @@ static int on_question(sd_bus_message *question, void *userdata, sd_bus_error *e
 
 void fake_machined_appear(struct fake_machined *fake, sd_event *event)
 {
-    char address[256];
-
-    snprintf(address, sizeof(address), "unix:path=%s", fake->socket);
-    need("bus", sd_bus_new(&fake->bus));
-    need("address", sd_bus_set_address(fake->bus, address));
-    need("client", sd_bus_set_bus_client(fake->bus, true));
-    need("start", sd_bus_start(fake->bus));
+    fake->bus = connect_to_bus(fake);
     need("filter", sd_bus_add_filter(fake->bus, NULL, on_question, fake));
     need("name", sd_bus_request_name(fake->bus, NAME, 0));
     need("loop", sd_bus_attach_event(fake->bus, event, 0));
@@ -355,6 +363,47 @@ void fake_machined_drop(struct fake_machined *fake, const char *name, bool signa
         free_machine(machine);
         return;
     }
+}
+
+// --- somebody else on the bus --------------------------------------------------------------------
+
+static void whisper(sd_bus *bus, const char *to, const char *path, const char *interface,
+                    const char *member, const char *types, const char *const texts[3])
+{
+    sd_bus_message *message;
+
+    need("signal", sd_bus_message_new_signal(bus, &message, path, interface, member));
+    need("destination", sd_bus_message_set_destination(message, to));
+    for (size_t i = 0; types[i]; i++)
+        need("text", sd_bus_message_append_basic(message, types[i], texts[i]));
+    need("send", sd_bus_send(bus, message, NULL));
+    sd_bus_message_unref(message);
+}
+
+void fake_machined_slander(const struct fake_machined *fake, const char *name)
+{
+    sd_bus *bus = connect_to_bus(fake);
+    char **names, *path;
+
+    need("path", sd_bus_path_encode(PATH "/machine", name, &path));
+    need("names", sd_bus_list_names(bus, &names, NULL));
+    for (char **one = names; *one; one++) {
+        if (**one == ':') {
+            whisper(bus, *one, PATH, MANAGER, "MachineRemoved", "so",
+                    (const char *const[]){name, path, NULL});
+            whisper(bus, *one, "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameOwnerChanged",
+                    "sss", (const char *const[]){NAME, ":1.0", ""});
+        }
+        free(*one);
+    }
+    free(names);
+    free(path);
+    // Its answer comes after all that was sent before has been passed on.
+    need("names", sd_bus_list_names(bus, &names, NULL));
+    for (char **one = names; *one; one++)
+        free(*one);
+    free(names);
+    sd_bus_flush_close_unref(bus);
 }
 
 void fake_machined_set_mood(struct fake_machined *fake, enum fake_machined_mood mood)

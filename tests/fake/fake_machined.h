@@ -51,6 +51,10 @@ void fake_machined_set_mood(struct fake_machined *fake, enum fake_machined_mood 
 void fake_machined_put(struct fake_machined *fake, const struct fake_machine *machine, bool signal);
 void fake_machined_drop(struct fake_machined *fake, const char *name, bool signal);
 
+// Somebody else tells everybody on the bus, one by one, that the machine was removed and that
+// machined is gone; returns when the bus has passed it on.
+void fake_machined_slander(const struct fake_machined *fake, const char *name);
+
 // How often a method was called.
 unsigned fake_machined_calls(const struct fake_machined *fake, const char *member);
 

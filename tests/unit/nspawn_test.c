@@ -424,6 +424,21 @@ START_TEST(machines_outlive_a_machined_that_was_killed)
 }
 END_TEST
 
+// Whoever is on the bus may tell us alone what he likes.
+START_TEST(what_others_than_machined_say_ends_nobody)
+{
+    begin();
+    fake_machined_put(fake, &(struct fake_machine){.name = "web"}, true);
+    ck_assert(fixture_wait(&f, fixture_has, "web"));
+    fake_machined_slander(fake, "web");
+    fake_machined_put(fake, &(struct fake_machine){.name = "later"}, true);
+    ck_assert(fixture_wait(&f, fixture_has, "later"));
+    ck_assert(fixture_has(&f, "web"));
+    ck_assert_uint_eq(fixture_row(&f, 0).state, CMETA_ENGINE_CONNECTED);
+    finish();
+}
+END_TEST
+
 static bool failed_with(struct fixture *fixture, const void *text)
 {
     struct cmeta_engine_row row = fixture_row(fixture, 0);
@@ -585,6 +600,7 @@ int main(void)
         without_machined_there_are_no_machines_and_it_is_never_woken,
         a_bus_that_comes_late_and_is_restarted_is_found,
         machines_outlive_a_machined_that_was_killed,
+        what_others_than_machined_say_ends_nobody,
         a_machined_that_hangs_is_said_to_and_found_again_when_it_answers,
         rubbish_and_errors_cost_the_list_and_nothing_else,
         a_mistyped_property_costs_that_property_only,
