@@ -33,6 +33,7 @@ struct known {
     uint32_t listed;  // generation of the last list that named it
     char *project, *name;
     char *fingerprint, *description; // of its image; fingerprint NULL: it was made of none
+    char *asked_image;               // fingerprint of the one that was asked for last
     char id[];
 };
 
@@ -80,6 +81,7 @@ static struct known *known_free(struct known *known)
         free(known->name);
         free(known->fingerprint);
         free(known->description);
+        free(known->asked_image);
     }
     free(known);
     return NULL;
@@ -335,6 +337,12 @@ static void observe_image(struct known *known, const char *alias)
     fetch->sink->observe(fetch->sink, known->asked, container);
 }
 
+// A list may have told of another image since, or of none.
+static bool is_asked_image(const struct known *known)
+{
+    return known->fingerprint && strcmp(known->fingerprint, known->asked_image) == 0;
+}
+
 static void on_image(void *userdata, const struct http_response *response)
 {
     struct known *known = userdata;
@@ -349,9 +357,11 @@ static void on_image(void *userdata, const struct http_response *response)
     }
     image = response->status == 200 ? answer_of(response) : NULL; // 404: deleted since
     alias = incus_image_alias(image);
-    incus_images_put(fetch->images, known->project, known->fingerprint, alias);
-    observe_image(known, alias);
-    known->lacks_image = false;
+    incus_images_put(fetch->images, known->project, known->asked_image, alias);
+    if (is_asked_image(known)) {
+        observe_image(known, alias);
+        known->lacks_image = false;
+    }
     ask_next(known);
 }
 
@@ -424,7 +434,10 @@ static int ask_for(struct known *known)
         return ask_path(known, path, on_instance);
     }
     if (known->lacks_image) {
-        escape(known->fingerprint, name);
+        set_text(&known->asked_image, known->fingerprint);
+        if (!known->asked_image)
+            return -ENOMEM;
+        escape(known->asked_image, name);
         snprintf(path, sizeof(path), "/1.0/images/%s?project=%s", name, project);
         return ask_path(known, path, on_image);
     }

@@ -18,6 +18,7 @@ struct sample {
     const char *role;    // label user.role
     const char *started; // last_used_at
     int code;            // 0: running
+    const char *image;   // fingerprint; NULL: FINGERPRINT
 };
 
 static const struct sample web = {.name = "web"}, db = {.name = "db", .project = "p2"};
@@ -32,11 +33,12 @@ static char *element(const struct sample *s)
                  "\"status_code\":%d,\"created_at\":\"2026-11-22T02:54:54Z\",\"last_used_at\":"
                  "\"%s\",\"profiles\":[\"default\"],\"expanded_config\":{\"image.description\":"
                  "\"a lab\",\"security.privileged\":\"true\",\"user.role\":\"%s\","
-                 "\"volatile.base_image\":\"" FINGERPRINT "\"},\"expanded_devices\":{\"data\":{"
+                 "\"volatile.base_image\":\"%s\"},\"expanded_devices\":{\"data\":{"
                  "\"type\":\"disk\",\"source\":\"/srv\",\"path\":\"/data\"}}}",
                  s->name, s->project ? s->project : "default", s->type ? s->type : "container",
                  s->location ? s->location : "none", s->code ? s->code : 103,
-                 s->started ? s->started : "2026-11-22T02:54:55Z", s->role ? s->role : "x"),
+                 s->started ? s->started : "2026-11-22T02:54:55Z", s->role ? s->role : "x",
+                 s->image ? s->image : FINGERPRINT),
         0);
     return text;
 }
@@ -367,6 +369,40 @@ START_TEST(a_changed_setting_an_end_and_another_start_are_found_by_listing)
 }
 END_TEST
 
+static bool has_image_id(struct fixture *f, const void *id)
+{
+    return strcmp(fixture_text(f, id, CMETA_STRING_IMAGE_ID), FINGERPRINT) == 0;
+}
+
+// Rebuilt while its image was asked for: the answer is about the image that was.
+START_TEST(an_image_that_is_told_of_when_the_instance_has_none_any_more_is_not_its_own)
+{
+    const struct sample bare = {.name = "web", .role = "db", .image = ""};
+    const struct sample again = {.name = "web", .role = "x"};
+    struct fixture f;
+
+    fixture_make_incus(&f);
+    image_answer(&f);
+    fake_http_on(f.fake, &(struct fake_rule){.prefix = "/1.0/images/" FINGERPRINT,
+                                             .body = "{\"metadata\":{\"aliases\":[]}}",
+                                             .delay_ms = 1000,
+                                             .times = 1});
+    list_answer(&f, &web);
+    state_answer(&f, &web, 77, ADDRESS);
+    run(&f);
+    ck_assert(fake_http_wait_request(f.fake, "/1.0/images/", 1, 20000));
+    list_answer(&f, &bare);
+    relist(&f);
+    ck_assert(fixture_wait(&f, role_is_db, "web"));
+    ck_assert(fixture_wait(&f, has_pid, "web"));
+    ck_assert_str_eq(fixture_text(&f, "web", CMETA_STRING_IMAGE_ID), "");
+    list_answer(&f, &again);
+    relist(&f);
+    ck_assert(fixture_wait(&f, has_image_id, "web"));
+    fixture_remove(&f);
+}
+END_TEST
+
 START_TEST(instances_of_other_members_of_a_cluster_are_not_here)
 {
     const struct sample here = {.name = "here", .location = "n1"},
@@ -650,6 +686,7 @@ CHECK_MAIN("incus", 60, listed_instances_are_complete, a_hint_has_one_instance_a
            what_does_not_change_is_not_asked_for_again, an_address_that_comes_late_is_found,
            an_address_that_never_comes_is_given_up,
            a_changed_setting_an_end_and_another_start_are_found_by_listing,
+           an_image_that_is_told_of_when_the_instance_has_none_any_more_is_not_its_own,
            instances_of_other_members_of_a_cluster_are_not_here,
            names_of_any_bytes_are_asked_for_and_kept, a_thousand_at_once_are_all_complete,
            whoever_else_answers_is_told_from_incus, a_server_that_comes_late_is_found,
