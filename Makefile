@@ -251,7 +251,7 @@ $(BUILD)/bench/first_stamp: tests/bench/first_stamp.c
 
 # Real containers, FIRST_COUNT of each engine: how many of them we knew before they ran.
 bench-first: $(BUILD)/bench/first_stamp $(BUILD)/bench/first_complete $(TEST_PROGRAMS)
-	@rm -f $(BUILD)/bench-first.tmp; for engine in docker containerd cri; do \
+	@rm -f $(BUILD)/bench-first.tmp; for engine in docker podman containerd cri; do \
 		BUILD="$(abspath $(BUILD))" tests/bench/first.sh $$engine >>$(BUILD)/bench-first.tmp || exit 1; done
 	@cat $(BUILD)/bench-first.tmp
 	@awk '{printf "{\"%s\": {\"value\": %s, \"unit\": \"%s\"}}\n", $$1, $$2, $$3}' $(BUILD)/bench-first.tmp | \

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // OCI bundles as an engine: folders in which shims and conmon's callers put config.json before a
-// runtime runs. No question is asked, nobody waits: the file is there some ten milliseconds before
-// the first instruction. Its word is worth less than any engine's.
+// runtime runs. Nobody waits: the file is there some ten milliseconds before the first instruction.
+// Its word is worth less than any engine's.
 //
 // An instance follows one folder; its name tells which kind: io.containerd.runtime.v2.task, or
 // <driver>-containers of containers/storage.
@@ -105,6 +105,19 @@ static json_t *read_config(struct bundle *bundle, const struct tree_folder *fold
     return spec;
 }
 
+// Podman announces nothing that could be asked for at once: it is asked now, which is before its
+// runtime runs. Who else makes bundles has told of the container already.
+static void ask_maker(struct bundle *bundle, const struct container *container,
+                      const struct place *place)
+{
+    struct engine_sink *sink = bundle->sink;
+    size_t len = strlen(place->id);
+
+    if (bundle->listed && container->content.type == CMETA_TYPE_PODMAN &&
+        !sink->is_complete(sink, place->id, len, place->scope))
+        sink->ask(sink, "podman", place->id, len);
+}
+
 static void take(struct bundle *bundle, struct tree_folder *folder)
 {
     const struct oci_context context = {.limits = bundle->host->limits,
@@ -121,6 +134,7 @@ static void take(struct bundle *bundle, struct tree_folder *folder)
     if (!container)
         return;
     bundle->sink->observe(bundle->sink, asked, container);
+    ask_maker(bundle, container, &place);
     container_free(container);
 }
 

@@ -42,14 +42,23 @@ static const struct dialect crio = {
     .created = "io.kubernetes.cri-o.Created",
     .labels = "io.kubernetes.cri-o.Labels",
 };
-static const struct dialect podman = {.type = CMETA_TYPE_PODMAN};
+// Of a container of its pods podman says the same as CRI-O.
+static const struct dialect podman = {
+    .type = CMETA_TYPE_PODMAN,
+    .container_type = "io.kubernetes.cri-o.ContainerType",
+    .sandbox_id = "io.kubernetes.cri-o.SandboxID",
+    .created = "io.kubernetes.cri-o.Created",
+};
 static const struct dialect docker = {.type = CMETA_TYPE_DOCKER};
 static const struct dialect plain = {.type = CMETA_TYPE_CONTAINERD};
 
 static const struct dialect *dialect_of(enum bundle_kind kind, const char *ns, const json_t *spec)
 {
-    if (kind == BUNDLE_STORAGE)
+    if (kind == BUNDLE_STORAGE) {
+        if (text_is(oci_spec_annotation(spec, "io.container.manager"), "libpod"))
+            return &podman;
         return oci_spec_annotation(spec, crio.container_type) ? &crio : &podman;
+    }
     if (strcmp(ns, "moby") == 0)
         return &docker;
     return oci_spec_annotation(spec, containerd_cri.container_type) ? &containerd_cri : &plain;
@@ -117,9 +126,9 @@ static void set_identity(struct container *container, const struct dialect *dial
             json_time_ns(json_object_get(spec, "annotations"), dialect->created);
     if (name)
         container_set(container, CMETA_STRING_NAME, name);
-    else if (sandbox)
+    else if (sandbox && dialect != &podman) // there it has a name of its own
         pod_set_id_name(container);
-    if (container->content.created_ns && (name || sandbox))
+    if (container->content.created_ns && (name || (sandbox && dialect != &podman)))
         container_know(container, CMETA_GROUP_IDENTITY);
 }
 
@@ -133,6 +142,14 @@ static void set_image(struct container *container, const struct dialect *dialect
 
     if (image.user || image.name)
         kube_image_apply(container, &image, false);
+}
+
+// What podman was asked for; versions that don't say so leave it to what the spec grants.
+static int privileged_of(const json_t *spec)
+{
+    const char *word = oci_spec_annotation(spec, "io.podman.annotations.privileged");
+
+    return text_is(word, "TRUE") ? 1 : text_is(word, "FALSE") ? 0 : -1;
 }
 
 struct container *bundle_record(enum bundle_kind kind, const char *ns, const char *id,
@@ -156,6 +173,8 @@ struct container *bundle_record(enum bundle_kind kind, const char *ns, const cha
         known.mounts = OCI_MOUNTS_BOUND;
     else if (dialect == &plain)
         known.mounts = OCI_MOUNTS_ALL;
+    if (dialect == &podman)
+        known = (struct oci_known){.privileged = privileged_of(spec), .mounts = OCI_MOUNTS_PODMAN};
     set_identity(container, dialect, spec, sandbox);
     oci_spec_apply(container, spec, context, &known);
     set_pod(container, dialect, spec);

@@ -247,16 +247,42 @@ static bool is_dockers_own(const char *source, const char *destination)
     return false;
 }
 
-static void add_bound(struct container *container, const json_t *mount)
+// What podman puts into every container, and doesn't tell of: files that it keeps for the container
+// in its own folders, its init, and the host's kernel file systems in place of the container's.
+// Nobody's own volume is bound with all of these options.
+static bool is_podmans_own(const json_t *mount, const char *source, const char *destination)
+{
+    static const char *const kernels[] = {"/proc", "/sys", "/dev/mqueue", "/dev/shm"};
+    const char *store = strstr(source, "-containers/");
+
+    if (store && strstr(store, "/userdata/"))
+        return true;
+    if (strcmp(destination, "/dev/init") == 0 || strcmp(destination, "/run/podman-init") == 0)
+        return true;
+    if (strcmp(source, destination) != 0)
+        return false;
+    if (strcmp(destination, "/sys/fs/cgroup/systemd") == 0)
+        return !has_option(mount, "rbind");
+    for (size_t i = 0; i < ARRAY_LEN(kernels); i++)
+        if (strcmp(destination, kernels[i]) == 0)
+            return has_option(mount, "nosuid") && has_option(mount, "noexec") &&
+                   has_option(mount, "nodev");
+    return false;
+}
+
+// Docker says "ro" for a mode, podman nothing.
+static void add_bound(struct container *container, const json_t *mount, bool podman)
 {
     const char *source = json_text(mount, "source"), *destination = json_text(mount, "destination");
     bool rw = !has_option(mount, "ro");
 
-    if (!source || !destination || is_dockers_own(source, destination))
+    if (!source || !destination)
+        return;
+    if (podman ? is_podmans_own(mount, source, destination) : is_dockers_own(source, destination))
         return;
     if (is_type(mount, "bind") || has_option(mount, "rbind") || has_option(mount, "bind"))
-        container_add_mount(container, source, destination, rw ? "" : "ro", propagation_of(mount),
-                            rw);
+        container_add_mount(container, source, destination, rw || podman ? "" : "ro",
+                            propagation_of(mount), rw);
 }
 
 static void set_mounts(struct container *container, const json_t *spec, enum oci_mounts which)
@@ -270,8 +296,8 @@ static void set_mounts(struct container *container, const json_t *spec, enum oci
     json_array_foreach ((json_t *)mounts, i, mount) {
         if (!json_is_object(mount))
             continue;
-        if (which == OCI_MOUNTS_BOUND)
-            add_bound(container, mount);
+        if (which == OCI_MOUNTS_BOUND || which == OCI_MOUNTS_PODMAN)
+            add_bound(container, mount, which == OCI_MOUNTS_PODMAN);
         else
             container_add_mount(container, json_text(mount, "source"),
                                 json_text(mount, "destination"), mode_of(mount), propagation,

@@ -38,10 +38,11 @@ struct oci_context {
 // Which of the spec's mounts are the container's.
 enum oci_mounts {
     OCI_MOUNTS_NONE = 0, // not by the spec: somebody else knows the mounts that were asked for
-    OCI_MOUNTS_ALL,   // all, in upstream's words for containerd: mode from "mode=", propagation of
-                      // the root file system
-    OCI_MOUNTS_BOUND, // what was bound from the host, as Docker words it, without Docker's own
-                      // hosts, hostname and resolv.conf
+    OCI_MOUNTS_ALL,    // all, in upstream's words for containerd: mode from "mode=", propagation of
+                       // the root file system
+    OCI_MOUNTS_BOUND,  // what was bound from the host, as Docker words it, without Docker's own
+                       // hosts, hostname and resolv.conf
+    OCI_MOUNTS_PODMAN, // the same, without what podman itself mounts into every container
 };
 
 // What somebody knows better than the spec tells. Unset members (-1) are derived.

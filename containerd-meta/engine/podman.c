@@ -20,6 +20,7 @@
 #include "docker_fetch.h"
 #include "docker_list.h"
 #include "engine.h"
+#include "podman_recall.h"
 #include "podman_rest.h"
 
 #include <errno.h>
@@ -40,6 +41,7 @@ struct podman {
     struct docker_fetch *fetch;
     struct docker_list *list;
     struct docker_events *events;
+    struct podman_recall *recall;
     struct http_call *ping, *stream, *info;
     struct socket_watch *signs; // of new containers; NULL until it is known where
     bool own_version;           // the engine refused API 4: its own is used
@@ -63,6 +65,7 @@ static void hang_up(void *userdata)
     podman->stream = http_cancel(podman->stream);
     podman->info = http_cancel(podman->info);
     docker_list_cancel(podman->list);
+    podman_recall_cancel(podman->recall);
     docker_fetch_close(podman->fetch);
     podman->leaving = podman->resting = false;
     podman->empty_rounds = 0;
@@ -379,6 +382,7 @@ static void podman_stop(void *instance)
         socket_watch_remove(podman->signs);
     docker_events_free(podman->events);
     docker_list_free(podman->list);
+    podman_recall_free(podman->recall);
     docker_fetch_free(podman->fetch);
     free(podman);
 }
@@ -393,7 +397,10 @@ static int podman_start(const struct engine_host *host, void **instance)
     podman->host = host;
     podman->sink = host->sink;
     podman->connection.patience_us = PATIENCE_US;
-    r = docker_fetch_new(host, &podman_dialect, on_fetch_failed, podman, &podman->fetch);
+    podman->recall = podman_recall_new(host);
+    r = !podman->recall
+            ? -ENOMEM
+            : docker_fetch_new(host, &podman_dialect, on_fetch_failed, podman, &podman->fetch);
     if (r >= 0)
         r = docker_list_new(host, &podman_dialect, podman->fetch, on_list_done, podman,
                             &podman->list);
@@ -420,6 +427,8 @@ static void podman_hint(void *instance, const char *id, size_t id_len)
         return;
     memcpy(text, id, id_len);
     text[id_len] = '\0';
+    if (!podman->is_deaf)
+        podman_recall_ask(podman->recall, podman->prefix, text);
     docker_fetch_inspect(podman->fetch, text);
 }
 

@@ -3,17 +3,20 @@
 # Before the first instruction: real containers whose first program notes the time; how many of them
 # had their whole record readable before, and by how much. Half of them start one at a time, half
 # as fast as this machine goes.
-# usage: tests/bench/first.sh docker|containerd|cri [COUNT]
+# usage: tests/bench/first.sh docker|podman|containerd|cri [COUNT]
 set -u
 engine=$1
 count=${2:-${FIRST_COUNT:-100}}
 . "$(dirname "$0")/../engines/lib.sh"
 begin
 case $engine in
-docker) . "$here/docker.sh" ;;
+docker | podman) . "$here/$engine.sh" ;;
 *) . "$here/containerd.sh" ;;
 esac
-hindrance=$(if [ "$engine" = docker ]; then docker_hindrance; else containerd_hindrance; fi)
+case $engine in
+docker | podman) hindrance=$("${engine}_hindrance") ;;
+*) hindrance=$(containerd_hindrance) ;;
+esac
 if [ -n "$hindrance" ]; then
     echo "first.sh: $engine is not measured: $hindrance" >&2
     exit 0
@@ -35,6 +38,15 @@ begin_docker() {
 }
 run_docker() {
     docker run -d --network none --name "$1" -v "$stamps:/stamps" -l app=web "$image" /stamps/stamp "/stamps/at/$1"
+}
+
+begin_podman() {
+    configure_podman && make_podman_image "$image" && start_podman &&
+        sockets="podman: {enabled: true, sockets: [$podman_sock]}" &&
+        bundles=$podman_base/root/overlay-containers
+}
+run_podman() {
+    podman run -d --network none --name "$1" -v "$stamps:/stamps" -l app=web "$image" /stamps/stamp "/stamps/at/$1"
 }
 
 begin_containerd() {
@@ -62,7 +74,7 @@ run_some() { # FROM TO
 # --- the starts ------------------------------------------------------------------------------------
 "begin_$engine" >&2 || exit 1
 printf 'engines:\n' >"$work/config.yaml"
-for name in docker containerd cri; do
+for name in docker podman containerd cri; do
     case $sockets in
     "$name":*) echo "  $sockets" ;;
     *) echo "  $name: {enabled: false}" ;;

@@ -132,6 +132,73 @@ START_TEST(annotations_of_crio_tell_labels_and_creation_too)
 }
 END_TEST
 
+#define BIND(source, destination, options)                                        \
+    "{\"destination\":\"" destination "\",\"type\":\"bind\",\"source\":\"" source \
+    "\",\"options\":[" options "]}"
+#define KEPT    "/run/containers/storage/overlay-containers/" ID_A "/userdata/"
+#define OWN     "\"bind\",\"rprivate\""
+#define KERNEL  "\"rprivate\",\"nosuid\",\"noexec\",\"nodev\",\"rbind\""
+#define ASKED   "\"rw\",\"rprivate\",\"rbind\""
+#define LIBPOD  "\"io.container.manager\":\"libpod\","
+#define CREATED "\"io.kubernetes.cri-o.Created\":\"2026-11-22T02:15:16.5Z\","
+
+static const char podmans_spec[] =
+    "{\"process\":{\"user\":{\"uid\":0}},\"mounts\":["
+    "{\"destination\":\"/proc\",\"type\":\"proc\",\"source\":\"proc\"},"
+    "{\"destination\":\"/tmp\",\"type\":\"tmpfs\",\"source\":\"tmpfs\",\"options\":[\"rw\"]}," //
+    BIND("/srv", "/data", "\"ro\",\"rprivate\",\"rbind\"") ","                                 //
+    BIND("/var/lib/containers/storage/volumes/v/_data", "/vol",
+         "\"rw\",\"rprivate\",\"nosuid\",\"nodev\",\"rbind\"") ","                  //
+    BIND("/proc", "/proc", ASKED) "," BIND("/sys", "/sys", KERNEL) ","              //
+    BIND("/sys/fs/cgroup/systemd", "/sys/fs/cgroup/systemd", OWN) ","               //
+    BIND(KEPT ".containerenv", "/run/.containerenv", OWN) ","                       //
+    BIND(KEPT "hosts", "/etc/hosts", OWN) "," BIND(KEPT "shm", "/dev/shm", OWN) "," //
+    BIND("/usr/libexec/podman/catatonit", "/run/podman-init",
+         OWN) "]," //
+              "\"annotations\":{" LIBPOD CREATED "\"io.podman.annotations.privileged\":\"TRUE\"},"
+              "\"linux\":{\"maskedPaths\":[\"/proc/kcore\"]}}";
+
+// What podman's inspect says of the same: the volume and what was bound.
+START_TEST(podmans_bundle_tells_what_was_bound_and_not_what_podman_binds_by_itself)
+{
+    CLEANUP(container_freep)
+    struct container *container = record(BUNDLE_STORAGE, NULL, ID_A, podmans_spec);
+    char *mounts = answer_mounts(container);
+
+    ck_assert_uint_eq(container->content.type, CMETA_TYPE_PODMAN);
+    ck_assert(KNOWS(container, SECURITY) && KNOWS(container, MOUNTS) && KNOWS(container, LIMITS));
+    ck_assert(!KNOWS(container, IDENTITY) && !KNOWS(container, IMAGE) && !KNOWS(container, POD));
+    ck_assert_str_eq(mounts, "/srv:/data::false:rprivate,"
+                             "/var/lib/containers/storage/volumes/v/_data:/vol::true:rprivate,"
+                             "/proc:/proc::true:rprivate");
+    ck_assert_int_eq(container->content.created_ns, INT64_C(1795313716500000000));
+    ck_assert(container->content.flags & CMETA_FLAG_PRIVILEGED); // as it says itself
+    free(mounts);
+}
+END_TEST
+
+// They carry CRI-O's annotations.
+START_TEST(a_container_of_podmans_pod_is_podmans)
+{
+    CLEANUP(container_freep)
+    struct container *infra =
+        record(BUNDLE_STORAGE, NULL, ID_B,
+               SPEC(LIBPOD CREATED "\"io.kubernetes.cri-o.ContainerType\":\"sandbox\""));
+    CLEANUP(container_freep)
+    struct container *container =
+        record(BUNDLE_STORAGE, NULL, ID_A,
+               SPEC(LIBPOD "\"io.kubernetes.cri-o.ContainerType\":\"container\","
+                           "\"io.kubernetes.cri-o.SandboxID\":\"" ID_B "\""));
+
+    ck_assert_uint_eq(container->content.type, CMETA_TYPE_PODMAN);
+    ck_assert_str_eq(answer_text(container, CMETA_STRING_POD_SANDBOX_ID), ID_B);
+    ck_assert(!(container->content.flags & (CMETA_FLAG_POD_SANDBOX | CMETA_FLAG_PRIVILEGED)));
+    ck_assert_uint_eq(infra->content.type, CMETA_TYPE_PODMAN);
+    ck_assert(infra->content.flags & CMETA_FLAG_POD_SANDBOX);
+    ck_assert(!KNOWS(infra, IDENTITY)); // its name isn't its ID
+}
+END_TEST
+
 START_TEST(what_is_no_bundle_of_a_container_is_left_alone)
 {
     json_auto_t *spec = json_object();
@@ -296,6 +363,8 @@ START_TEST(what_went_while_no_daemon_ran_is_ended_by_the_next)
 END_TEST
 
 CHECK_MAIN("bundle", 60, dockers_bundle_tells_security_and_mounts,
+           podmans_bundle_tells_what_was_bound_and_not_what_podman_binds_by_itself,
+           a_container_of_podmans_pod_is_podmans,
            a_bundle_of_containerds_own_is_in_its_namespace_and_in_no_pod,
            annotations_of_cri_tell_name_image_and_pod, a_sandboxs_bundle_is_a_sandbox,
            annotations_of_crio_tell_labels_and_creation_too,
