@@ -92,10 +92,10 @@ static void unescape(char *text)
 
 int process_mounted(const char *proc, pid_t pid, const char *path)
 {
-    CLEANUP(fclosep)
-    FILE *file = open_of(proc, pid, "mountinfo");
     CLEANUP(freep)
     char *line = NULL;
+    CLEANUP(fclosep)
+    FILE *file = open_of(proc, pid, "mountinfo");
     size_t size = 0;
 
     if (!file)
@@ -115,10 +115,10 @@ int process_mounted(const char *proc, pid_t pid, const char *path)
 int process_maps(const char *proc, pid_t pid, const char *name, const struct stat *st,
                  struct process_mapping *mapping)
 {
-    CLEANUP(fclosep)
-    FILE *file = open_of(proc, pid, "maps");
     CLEANUP(freep)
     char *line = NULL;
+    CLEANUP(fclosep)
+    FILE *file = open_of(proc, pid, "maps");
     size_t size = 0;
 
     *mapping = (struct process_mapping){0};
@@ -149,10 +149,10 @@ int process_maps(const char *proc, pid_t pid, const char *name, const struct sta
 
 int process_may_read(const char *proc, pid_t pid, const struct stat *st)
 {
-    CLEANUP(fclosep)
-    FILE *file = open_of(proc, pid, "status");
     CLEANUP(freep)
     char *line = NULL;
+    CLEANUP(fclosep)
+    FILE *file = open_of(proc, pid, "status");
     unsigned uid = UINT_MAX, gid = UINT_MAX;
     bool member = false;
     size_t size = 0;

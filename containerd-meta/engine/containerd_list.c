@@ -248,17 +248,18 @@ static int ask_step(struct containerd_list *list)
 
 static void ask(struct containerd_list *list)
 {
+    const char *ns = ns_of(list);
     int r;
 
     list->heard++;
-    if (list->step == STEP_SANDBOXES && strcmp(ns_of(list), "k8s.io") != 0)
-        list->step = STEP_CONTAINERS;                // pods are Kubernetes' alone
-    if (list->step == STEP_IMAGES && !ns_of(list)) { // no namespace at all
+    if (list->step == STEP_SANDBOXES && (!ns || strcmp(ns, "k8s.io") != 0))
+        list->step = STEP_CONTAINERS;       // pods are Kubernetes' alone
+    if (list->step == STEP_IMAGES && !ns) { // no namespace at all
         list->step = STEP_CONTAINERS;
         go_on(list);
         return;
     }
-    if (list->step == STEP_TASKS && !ns_of(list)) {
+    if (list->step == STEP_TASKS && !ns) {
         finish(list, NULL);
         return;
     }
