@@ -18,6 +18,7 @@
 #include <sys/queue.h>
 
 #define ANSWER_MAX (1u << 20) // bytes; one event is expected
+#define PATH_BYTES 512u       // a longer name of an image isn't asked for
 
 // A container that is being asked for.
 struct recalled {
@@ -52,6 +53,19 @@ static void observe(const struct recalled *one)
     struct engine_sink *sink = one->recall->host->sink;
 
     sink->observe(sink, one->asked, one->container);
+}
+
+// Return: 0 or -errno.
+static int get(struct recalled *one, const char *path,
+               void (*done)(void *userdata, const struct http_response *response))
+{
+    const struct engine_host *host = one->recall->host;
+    struct http_request request = {.socket = host->socket,
+                                   .path = path,
+                                   .max_bytes = ANSWER_MAX,
+                                   .timeout_ms = PODMAN_RECALL_MS};
+
+    return http_get(host->http, &request, done, one, &one->call);
 }
 
 // --- the image -----------------------------------------------------------------------------------
@@ -101,11 +115,7 @@ static int ask_image(struct recalled *one)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                                 "._-/:@+";
-    char path[512];
-    struct http_request request = {.socket = one->recall->host->socket,
-                                   .path = path,
-                                   .max_bytes = ANSWER_MAX,
-                                   .timeout_ms = PODMAN_RECALL_MS};
+    char path[PATH_BYTES];
 
     if (!one->image || !*one->image || strspn(one->image, plain) != strlen(one->image) ||
         strstr(one->image, ".."))
@@ -113,7 +123,7 @@ static int ask_image(struct recalled *one)
     if (snprintf(path, sizeof(path), "%s/images/%s/json", one->prefix, one->image) >=
         (int)sizeof(path))
         return -ENAMETOOLONG;
-    return http_get(one->recall->host->http, &request, on_image, one, &one->call);
+    return get(one, path, on_image);
 }
 
 // --- the event -----------------------------------------------------------------------------------
@@ -190,16 +200,12 @@ static int ask_event(struct recalled *one)
     // %7B…: {"type":["container"],"event":["create"],"container":["ID"]}
     static const char filters[] = "%7B%22type%22%3A%5B%22container%22%5D%2C%22event%22%3A%5B%22"
                                   "create%22%5D%2C%22container%22%3A%5B%22";
-    char path[512];
-    struct http_request request = {.socket = one->recall->host->socket,
-                                   .path = path,
-                                   .max_bytes = ANSWER_MAX,
-                                   .timeout_ms = PODMAN_RECALL_MS};
+    char path[PATH_BYTES];
 
     snprintf(path, sizeof(path), "%s/events?stream=false&since=%" PRIu64 "&filters=%s%s%s",
              one->prefix, clock_us(CLOCK_REALTIME) / 1000000u - PODMAN_RECALL_SINCE_S, filters,
              one->id, "%22%5D%7D");
-    return http_get(one->recall->host->http, &request, on_event, one, &one->call);
+    return get(one, path, on_event);
 }
 
 void podman_recall_ask(struct podman_recall *recall, const char *prefix, const char *id)
