@@ -22,6 +22,8 @@
 #define SCOPE            "libvirt-lxc"
 #define SUFFIX           ".xml"
 #define ADDRESSES_AGE_US UINT64_C(60000000) // after that, addresses are looked at again
+#define INIT_PAUSE_US    UINT64_C(25000) // the first of those between looks for the first process
+#define INIT_LOOKS       7u              // each pause twice the one before; then upkeep goes on
 
 struct libvirt {
     struct state_folder folder; // first
@@ -32,6 +34,9 @@ struct libvirt_item {
     struct state_item item; // first
     bool id_sure;           // a cgroup told it
     bool network_sure;      // all addresses are known
+    bool init_missing;      // it runs, and nothing tells its first process
+    unsigned init_looks;    // how often it was looked for since the file changed
+    sd_event_source *look;  // when it is looked for again
     uint64_t looked_us;     // at addresses
 };
 
@@ -112,9 +117,47 @@ static void identify(struct libvirt_item *item, const struct libvirt_domain *dom
     state_item_identify(&item->item, id);
 }
 
+// --- the first process ---------------------------------------------------------------------------
+
+// libvirt hears of it from the container's controller, and that word can be lost for good: then the
+// file says 0 as long as the container runs. It is the controller's child.
+static pid_t find_init(const struct libvirt *libvirt, const struct libvirt_domain *domain)
+{
+    pid_t init = libvirt_domain_init(domain);
+
+    return init ? init
+                : process_first_child(libvirt->host->host_root, libvirt_domain_controller(domain));
+}
+
+static int on_look(sd_event_source *source, uint64_t usec, void *userdata);
+
+// It may not be there yet when the file is.
+static void look_again(struct libvirt_item *item)
+{
+    sd_event *event = libvirt_of(item)->host->event;
+    uint64_t pause_us = INIT_PAUSE_US << item->init_looks;
+
+    if (item->init_looks == INIT_LOOKS)
+        return;
+    item->init_looks++;
+    item->look = sd_event_source_disable_unref(item->look);
+    sd_event_add_time_relative(event, &item->look, CLOCK_MONOTONIC, pause_us, 0, on_look, item);
+}
+
+static void follow_init(struct libvirt_item *item, const struct libvirt_domain *domain)
+{
+    state_item_follow(&item->item, find_init(libvirt_of(item), domain));
+    item->init_missing = !item->item.pid && !libvirt_domain_init(domain) &&
+                         libvirt_domain_state(domain) == CMETA_STATE_RUNNING;
+    if (item->init_missing)
+        look_again(item);
+    else
+        item->look = sd_event_source_disable_unref(item->look);
+}
+
 // --- what happens to items -----------------------------------------------------------------------
 
-static void on_changed(struct state_item *state)
+static void read_state(struct state_item *state)
 {
     struct libvirt_item *item = (struct libvirt_item *)state;
     const struct libvirt *libvirt = libvirt_of(item);
@@ -132,9 +175,23 @@ static void on_changed(struct state_item *state)
         return;
     }
     identify(item, domain);
-    state_item_follow(state, libvirt_domain_init(domain));
+    follow_init(item, domain);
     observe(item, domain);
     libvirt_domain_free(domain);
+}
+
+static void on_changed(struct state_item *state)
+{
+    ((struct libvirt_item *)state)->init_looks = 0;
+    read_state(state);
+}
+
+static int on_look(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source;
+    (void)usec;
+    read_state(userdata);
+    return 0;
 }
 
 static void on_ended(struct state_item *state)
@@ -151,8 +208,15 @@ static void on_upkeep(struct state_item *state)
     struct libvirt_item *item = (struct libvirt_item *)state;
     uint64_t age_us = clock_us(CLOCK_MONOTONIC) - item->looked_us;
 
-    if (!item->id_sure || !item->network_sure || age_us >= ADDRESSES_AGE_US)
-        on_changed(state);
+    if (!item->id_sure || !item->network_sure || item->init_missing || age_us >= ADDRESSES_AGE_US)
+        read_state(state);
+}
+
+static void on_forget(struct state_item *state)
+{
+    struct libvirt_item *item = (struct libvirt_item *)state;
+
+    item->look = sd_event_source_disable_unref(item->look);
 }
 
 // Beside them are sockets, PID files and folders of the same containers.
@@ -167,7 +231,8 @@ static const struct state_folder_calls folder_calls = {.item_size = sizeof(struc
                                                        .wanted = is_status_file,
                                                        .changed = on_changed,
                                                        .ended = on_ended,
-                                                       .upkeep = on_upkeep};
+                                                       .upkeep = on_upkeep,
+                                                       .forget = on_forget};
 
 // --- the class -----------------------------------------------------------------------------------
 

@@ -85,6 +85,54 @@ int64_t process_started_ns(const char *root, pid_t pid, uint64_t *ticks)
     return boot_ns + (int64_t)(start * (UINT64_C(1000000000) / (uint64_t)sysconf(_SC_CLK_TCK)));
 }
 
+// --- children ------------------------------------------------------------------------------------
+
+// Its numbers in all PID namespaces it is in, from the reader's on; the last is its own.
+static bool is_first_of_namespace(const char *root, pid_t pid)
+{
+    CLEANUP(freep)
+    char *text = NULL;
+    const char *numbers;
+    long number = 0;
+    unsigned count = 0;
+    char *end;
+
+    if (read_file(root, pid, "status", &text) < 0)
+        return false;
+    numbers = strstr(text, "\nNSpid:");
+    if (!numbers)
+        return false;
+    numbers += strlen("\nNSpid:");
+    while (*numbers == '\t' || *numbers == ' ') {
+        number = strtol(numbers, &end, 10);
+        if (end == numbers)
+            break;
+        numbers = end;
+        count++;
+    }
+    return count > 1 && number == 1;
+}
+
+pid_t process_first_child(const char *root, pid_t parent)
+{
+    char file[64];
+    CLEANUP(freep)
+    char *text = NULL;
+    char *at, *end;
+
+    snprintf(file, sizeof(file), "task/%d/children", (int)parent);
+    if (read_file(root, parent, file, &text) < 0)
+        return 0;
+    for (at = text;; at = end) {
+        long pid = strtol(at, &end, 10);
+
+        if (end == at)
+            return 0;
+        if (pid > 0 && pid <= INT_MAX && is_first_of_namespace(root, (pid_t)pid))
+            return (pid_t)pid;
+    }
+}
+
 // --- addresses -----------------------------------------------------------------------------------
 
 struct addresses {

@@ -32,6 +32,13 @@ int process_container_id(const char *root, pid_t pid, enum cmeta_layout layout,
 int64_t process_started_ns(const char *root, pid_t pid, uint64_t *ticks);
 
 /**
+ * process_first_child() - the child that is the first process of a PID namespace of its own
+ * @parent: with one thread
+ * Return: its PID as /proc has it; 0 if there is none, or the kernel doesn't tell of children.
+ */
+pid_t process_first_child(const char *root, pid_t parent);
+
+/**
  * process_add_addresses() - the addresses in its network namespace, loopback and link-local ones
  * left out
  * Return: how many; -errno.

@@ -27,7 +27,8 @@ printf 'region_dir: %s\ngrace: 3s\nengines:\n  libvirt_lxc: {enabled: true, fold
 start_daemon --config "$work/config.yaml"
 check "a_container_that_runs_already_is_there" until_true 5 is_named before
 check_member "and_complete" "$(named before)" .complete true
-check_equal "and_running" "running $(libvirt_init before)" "$(member "$(named before)" '"\(.state) \(.pid)"')"
+check_member "and_running" "$(named before)" .state running
+check_member "with_its_first_process" "$(named before)" .pid "$(libvirt_init before)"
 
 # --- every property ------------------------------------------------------------------------------
 mkdir -p "$work/data dir"

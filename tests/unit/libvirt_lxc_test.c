@@ -120,6 +120,34 @@ START_TEST(a_process_of_another_number_space_is_not_believed)
 }
 END_TEST
 
+static bool has_pid(struct fixture *f, const void *pid)
+{
+    return fixture_status(f, "lxc-545-web").pid == *(const uint32_t *)pid;
+}
+
+START_TEST(a_first_process_that_libvirt_never_hears_of_is_found)
+{
+    static const uint32_t init = 548;
+    struct fixture f;
+
+    host_make(&f, "libvirt_lxc", PLACE);
+    host_put_process(545, "/machine/lxc-545-web.libvirt-lxc");
+    put_status("web", "running", 545, 0);
+    host_run(&f);
+    ck_assert(fixture_wait(&f, is_running, "lxc-545-web"));
+    ck_assert_uint_eq(fixture_status(&f, "lxc-545-web").pid, 0);
+    // It comes after the file: a helper of the controller, a container's process, and the first.
+    host_put_process(548, "/machine/lxc-545-web.libvirt-lxc");
+    host_put("/proc/546/status", "Name:\tip\nNSpid:\t546\n");
+    host_put("/proc/547/status", "Name:\tsh\nNSpid:\t547\t2\n");
+    host_put("/proc/548/status", "Name:\tinit\nNSpid:\t548\t1\n");
+    host_put("/proc/545/task/545/children", "546 547 548 ");
+    ck_assert(fixture_wait(&f, has_pid, &init));
+    ck_assert(is_running(&f, "lxc-545-web"));
+    fixture_remove(&f);
+}
+END_TEST
+
 START_TEST(what_else_is_in_the_folder_is_no_container)
 {
     char path[300];
@@ -219,5 +247,6 @@ END_TEST
 CHECK_MAIN("libvirt_lxc", 60, a_container_is_found_by_its_cgroup_without_systemd,
            a_container_is_found_by_its_scope_with_systemd, states_and_ends_are_told,
            a_process_of_another_number_space_is_not_believed,
+           a_first_process_that_libvirt_never_hears_of_is_found,
            what_else_is_in_the_folder_is_no_container, odd_names_are_containers_too,
            a_restarted_daemon_confirms_what_runs_and_ends_what_went, a_thousand_containers_at_once)
