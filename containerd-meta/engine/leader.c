@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "leader.h"
 
+#include "process.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -65,23 +67,9 @@ struct status {
     unsigned pid_depth; // how many PID namespaces it has a number in, from the reader's on
 };
 
-static unsigned count_words(const char *text)
-{
-    unsigned count = 0;
-
-    while (*text && *text != '\n') {
-        size_t len = strcspn(text, " \t\n");
-
-        count += len > 0;
-        text += len;
-        text += strspn(text, " \t");
-    }
-    return count;
-}
-
 static int read_status(struct source *source, uint32_t pid, struct status *status)
 {
-    const char *name, *uid, *bounding, *numbers;
+    const char *name, *uid, *bounding;
     int r = read_text(source, pid, "status");
 
     if (r < 0)
@@ -89,13 +77,12 @@ static int read_status(struct source *source, uint32_t pid, struct status *statu
     name = value_of(source->text, "Name:");
     uid = value_of(source->text, "Uid:");
     bounding = value_of(source->text, "CapBnd:");
-    numbers = value_of(source->text, "NSpid:");
-    if (!name || !uid || !bounding || !numbers)
+    status->pid_depth = process_numbers(source->text, NULL);
+    if (!name || !uid || !bounding || !status->pid_depth)
         return -ENODATA;
     snprintf(status->comm, sizeof(status->comm), "%.*s", (int)strcspn(name, "\n"), name);
     status->uid = (uint32_t)strtoul(uid, NULL, 10);
     status->bounding = strtoull(bounding, NULL, 16);
-    status->pid_depth = count_words(numbers);
     return 0;
 }
 

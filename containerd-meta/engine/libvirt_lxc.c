@@ -34,7 +34,7 @@ struct libvirt_item {
     struct state_item item; // first
     bool id_sure;           // a cgroup told it
     bool network_sure;      // all addresses are known
-    bool init_missing;      // it runs, and nothing tells its first process
+    bool init_missing;      // nothing tells its first process
     unsigned init_looks;    // how often it was looked for since the file changed
     sd_event_source *look;  // when it is looked for again
     uint64_t looked_us;     // at addresses
@@ -47,11 +47,21 @@ static struct libvirt *libvirt_of(const struct libvirt_item *item)
 
 // --- what the sink is told -----------------------------------------------------------------------
 
+// Whether what the file names has ended: the file is about to go, or libvirt isn't there to see to
+// it. The controller outlives the first process by a moment only.
+static bool is_over(const struct libvirt_item *item, const struct libvirt_domain *domain)
+{
+    const char *root = libvirt_of(item)->host->host_root;
+
+    if (item->item.pid)
+        return false;
+    return libvirt_domain_init(domain) ||
+           process_started_ns(root, libvirt_domain_controller(domain), NULL) == 0;
+}
+
 static uint32_t status_word(const struct libvirt_item *item, const struct libvirt_domain *domain)
 {
-    if (libvirt_domain_init(domain) && !item->item.pid)
-        return CMETA_STATE_EXITED; // the file is about to go
-    return libvirt_domain_state(domain);
+    return is_over(item, domain) ? CMETA_STATE_EXITED : libvirt_domain_state(domain);
 }
 
 static void observe(struct libvirt_item *item, const struct libvirt_domain *domain)
@@ -120,13 +130,22 @@ static void identify(struct libvirt_item *item, const struct libvirt_domain *dom
 // --- the first process ---------------------------------------------------------------------------
 
 // libvirt hears of it from the container's controller, and that word can be lost for good: then the
-// file says 0 as long as the container runs. It is the controller's child.
-static pid_t find_init(const struct libvirt *libvirt, const struct libvirt_domain *domain)
+// file says 0 as long as the container runs. It is the controller's child, in the same cgroup.
+static pid_t find_init(const struct libvirt_item *item, const struct libvirt_domain *domain)
 {
+    const char *root = libvirt_of(item)->host->host_root;
     pid_t init = libvirt_domain_init(domain);
+    char id[CMETA_ID_MAX + 1] = "";
 
-    return init ? init
-                : process_first_child(libvirt->host->host_root, libvirt_domain_controller(domain));
+    if (init)
+        return init;
+    init = process_first_child(root, libvirt_domain_controller(domain));
+    if (!init || !item->id_sure)
+        return init;
+    return process_container_id(root, init, CMETA_LAYOUT_LIBVIRT_LXC, id) > 0 &&
+                   strcmp(id, item->item.id) == 0
+               ? init
+               : 0;
 }
 
 static int on_look(sd_event_source *source, uint64_t usec, void *userdata);
@@ -146,9 +165,8 @@ static void look_again(struct libvirt_item *item)
 
 static void follow_init(struct libvirt_item *item, const struct libvirt_domain *domain)
 {
-    state_item_follow(&item->item, find_init(libvirt_of(item), domain));
-    item->init_missing = !item->item.pid && !libvirt_domain_init(domain) &&
-                         libvirt_domain_state(domain) == CMETA_STATE_RUNNING;
+    state_item_follow(&item->item, find_init(item, domain));
+    item->init_missing = !item->item.pid && !libvirt_domain_init(domain);
     if (item->init_missing)
         look_again(item);
     else

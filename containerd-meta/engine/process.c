@@ -19,6 +19,7 @@
 
 #define FILE_MAX      UINT32_C(65536)
 #define ADDRESSES_MAX 64
+#define CHILDREN_MAX  64
 
 // A file of a process, as text.
 static int read_file(const char *root, pid_t pid, const char *file, char **text)
@@ -85,32 +86,38 @@ int64_t process_started_ns(const char *root, pid_t pid, uint64_t *ticks)
     return boot_ns + (int64_t)(start * (UINT64_C(1000000000) / (uint64_t)sysconf(_SC_CLK_TCK)));
 }
 
-// --- children ------------------------------------------------------------------------------------
+// --- PID namespaces ------------------------------------------------------------------------------
 
-// Its numbers in all PID namespaces it is in, from the reader's on; the last is its own.
+unsigned process_numbers(const char *status, long *own)
+{
+    const char *at = strstr(status, "\nNSpid:");
+    unsigned count = 0;
+
+    if (!at)
+        return 0;
+    at += strlen("\nNSpid:");
+    while (*at == '\t' || *at == ' ') {
+        char *end;
+        long number = strtol(at, &end, 10);
+
+        if (end == at)
+            break;
+        at = end;
+        count++;
+        if (own)
+            *own = number;
+    }
+    return count;
+}
+
 static bool is_first_of_namespace(const char *root, pid_t pid)
 {
     CLEANUP(freep)
     char *text = NULL;
-    const char *numbers;
-    long number = 0;
-    unsigned count = 0;
-    char *end;
+    long own = 0;
 
-    if (read_file(root, pid, "status", &text) < 0)
-        return false;
-    numbers = strstr(text, "\nNSpid:");
-    if (!numbers)
-        return false;
-    numbers += strlen("\nNSpid:");
-    while (*numbers == '\t' || *numbers == ' ') {
-        number = strtol(numbers, &end, 10);
-        if (end == numbers)
-            break;
-        numbers = end;
-        count++;
-    }
-    return count > 1 && number == 1;
+    return read_file(root, pid, "status", &text) == 0 && text && process_numbers(text, &own) > 1 &&
+           own == 1;
 }
 
 pid_t process_first_child(const char *root, pid_t parent)
@@ -123,7 +130,8 @@ pid_t process_first_child(const char *root, pid_t parent)
     snprintf(file, sizeof(file), "task/%d/children", (int)parent);
     if (read_file(root, parent, file, &text) < 0)
         return 0;
-    for (at = text;; at = end) {
+    at = text;
+    for (int i = 0; i < CHILDREN_MAX; i++, at = end) {
         long pid = strtol(at, &end, 10);
 
         if (end == at)
@@ -131,6 +139,7 @@ pid_t process_first_child(const char *root, pid_t parent)
         if (pid > 0 && pid <= INT_MAX && is_first_of_namespace(root, (pid_t)pid))
             return (pid_t)pid;
     }
+    return 0;
 }
 
 // --- addresses -----------------------------------------------------------------------------------

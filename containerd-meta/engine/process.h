@@ -32,8 +32,16 @@ int process_container_id(const char *root, pid_t pid, enum cmeta_layout layout,
 int64_t process_started_ns(const char *root, pid_t pid, uint64_t *ticks);
 
 /**
+ * process_numbers() - its numbers in the PID namespaces it is in, from the reader's on
+ * @status: the text of /proc/PID/status
+ * @own:    set to the last of them, which is its own namespace's; may be NULL
+ * Return: how many; 0 if the text doesn't tell.
+ */
+unsigned process_numbers(const char *status, long *own);
+
+/**
  * process_first_child() - the child that is the first process of a PID namespace of its own
- * @parent: with one thread
+ * @parent: with one thread, and few children: no more than 64 are looked at
  * Return: its PID as /proc has it; 0 if there is none, or the kernel doesn't tell of children.
  */
 pid_t process_first_child(const char *root, pid_t parent);

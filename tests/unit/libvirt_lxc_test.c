@@ -144,6 +144,28 @@ START_TEST(a_first_process_that_libvirt_never_hears_of_is_found)
     host_put("/proc/545/task/545/children", "546 547 548 ");
     ck_assert(fixture_wait(&f, has_pid, &init));
     ck_assert(is_running(&f, "lxc-545-web"));
+    // Both end, and libvirt isn't there to remove the file: what it says isn't believed again.
+    host_end_process(548);
+    host_end_process(545);
+    put_status("web", "running", 545, 0);
+    ck_assert(fixture_wait(&f, is_exited, "lxc-545-web"));
+    fixture_remove(&f);
+}
+END_TEST
+
+START_TEST(a_child_in_another_cgroup_is_not_the_first_process)
+{
+    struct fixture f;
+
+    host_make(&f, "libvirt_lxc", PLACE);
+    host_put_process(580, "/machine/lxc-580-web.libvirt-lxc");
+    host_put_process(581, "/machine/lxc-12-other.libvirt-lxc");
+    host_put("/proc/581/status", "Name:\tinit\nNSpid:\t581\t1\n");
+    host_put("/proc/580/task/580/children", "581 ");
+    put_status("web", "running", 580, 0);
+    host_run(&f);
+    ck_assert(fixture_wait(&f, is_running, "lxc-580-web"));
+    ck_assert_uint_eq(fixture_status(&f, "lxc-580-web").pid, 0);
     fixture_remove(&f);
 }
 END_TEST
@@ -248,5 +270,6 @@ CHECK_MAIN("libvirt_lxc", 60, a_container_is_found_by_its_cgroup_without_systemd
            a_container_is_found_by_its_scope_with_systemd, states_and_ends_are_told,
            a_process_of_another_number_space_is_not_believed,
            a_first_process_that_libvirt_never_hears_of_is_found,
+           a_child_in_another_cgroup_is_not_the_first_process,
            what_else_is_in_the_folder_is_no_container, odd_names_are_containers_too,
            a_restarted_daemon_confirms_what_runs_and_ends_what_went, a_thousand_containers_at_once)
