@@ -230,15 +230,21 @@ enum cmeta_found cmeta_reader_find_full(const struct cmeta_region *region, const
 // --- by handle
 // -----------------------------------------------------------------------------------------
 
+int cmeta_reader_version(const struct cmeta_region *region, uint32_t version,
+                         struct cmeta_view *view)
+{
+    uint32_t at = version - region->arena_offset;
+
+    if (version % 8 != 0 || at >= region->arena_bytes)
+        return 0;
+    return cmeta_view_init(view, region->base + version, region->arena_bytes - at) == 0;
+}
+
 static int record_of(const struct cmeta_region *region, const struct cmeta_identity *identity,
                      struct cmeta_view *view)
 {
     // Acquire: pairs with the release store of the record's offset in edit.c.
-    uint32_t record = load_acquire(&identity->record), at = record - region->arena_offset;
-
-    if (record % 8 != 0 || at >= region->arena_bytes)
-        return 0;
-    return cmeta_view_init(view, region->base + record, region->arena_bytes - at) == 0;
+    return cmeta_reader_version(region, load_acquire(&identity->record), view);
 }
 
 int cmeta_reader_record(const struct cmeta_region *region, cmeta_handle handle,

@@ -80,6 +80,16 @@ struct cmeta_status {
 int cmeta_reader_record(const struct cmeta_region *region, cmeta_handle handle,
                         struct cmeta_view *view);
 
+// Which version of its record a view of this region shows, and the other way round: a version stays
+// as long as the region, whatever follows it. Return: as cmeta_reader_record().
+static inline uint32_t cmeta_reader_version_of(const struct cmeta_region *region,
+                                               const struct cmeta_view *view)
+{
+    return (uint32_t)((const uint8_t *)view->base - region->base);
+}
+int cmeta_reader_version(const struct cmeta_region *region, uint32_t version,
+                         struct cmeta_view *view);
+
 /**
  * cmeta_reader_status() - what changes without a new record
  * Return: 1; 0 if the handle isn't of this region.
