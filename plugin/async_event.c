@@ -9,7 +9,7 @@
 // as many as are under way.
 #define SET_BACK_NS UINT64_C(2000000000)
 
-static uint64_t next_ts(struct async_sink *sink)
+uint64_t async_event_time(struct async_sink *sink)
 {
     struct timespec t;
     uint64_t now, ts;
@@ -34,11 +34,11 @@ static void put_u32(char *event, size_t offset, uint32_t value)
     memcpy(event + offset, &value, sizeof(value));
 }
 
-int async_event_push(struct async_sink *sink, const char *name, const char *json, size_t len,
-                     char *error)
+int async_event_push(struct async_sink *sink, uint64_t ts, const char *name, const char *json,
+                     size_t len, char *error)
 {
     size_t name_bytes = strlen(name) + 1, total = FALCO_ASYNC_AT_NAME + name_bytes + len + 1;
-    struct falco_event header = {.ts = next_ts(sink),
+    struct falco_event header = {.ts = ts,
                                  .tid = FALCO_TID_NONE,
                                  .len = (uint32_t)total,
                                  .type = FALCO_EVENT_ASYNC,

@@ -26,21 +26,28 @@ struct async_sink {
 #define ASYNC_EVENT_LAG_NS UINT64_C(1000000000)
 
 /**
+ * async_event_time() - the time for the next event
+ *
+ * It is the time that the event stream has come to, which is what the fields tell by: the host is
+ * behind with its events, and at the present time this one would stand in a capture behind events
+ * that were given its values live. A stream that stands still counts as ASYNC_EVENT_LAG_NS behind.
+ */
+uint64_t async_event_time(struct async_sink *sink);
+
+/**
  * async_event_push() - hand an event to the host, which copies it
+ * @ts:   from async_event_time()
  * @name: one of the two above
  * @json, @len: a document (event_json.h) and its bytes without the NUL, which is sent along
  * @error: FALCO_ERROR_BYTES; receives the host's word when it refuses
  *
- * It bears the time that the event stream has come to, which is what the fields tell by: the host
- * is behind with its events, and at the present time this one would stand in a capture behind
- * events that were given its values live. A stream that stands still counts as ASYNC_EVENT_LAG_NS
- * behind. It bears no thread: with one, proc.* fields would tell of a process that has nothing to
- * do with it.
+ * It bears no thread: with one, proc.* fields would tell of a process that has nothing to do with
+ * it.
  *
  * Return: 0; -EPROTO if the host refuses; -ENOMEM.
  */
-int async_event_push(struct async_sink *sink, const char *name, const char *json, size_t len,
-                     char *error);
+int async_event_push(struct async_sink *sink, uint64_t ts, const char *name, const char *json,
+                     size_t len, char *error);
 
 // Whether an event is one of ours come back. Any bytes.
 static inline bool async_event_is_ours(const struct falco_event *event)

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 
 // Takes the document over. Return: as dump_containers().
-static int push(struct async_sink *sink, struct metrics *metrics, char *json, size_t len,
-                char *error)
+static int push(struct async_sink *sink, struct metrics *metrics, const char *name, char *json,
+                size_t len, char *error)
 {
     int r;
 
@@ -18,41 +18,69 @@ static int push(struct async_sink *sink, struct metrics *metrics, char *json, si
         snprintf(error, FALCO_ERROR_BYTES, "out of memory; free some and start the capture again");
         return -ENOMEM;
     }
-    r = async_event_push(sink, ASYNC_EVENT_CONTAINER, json, len, error);
+    r = async_event_push(sink, async_event_time(sink), name, json, len, error);
     if (r == 0)
         metrics_count(metrics, METRIC_EVENTS_DUMPED);
     free(json);
     return r;
 }
 
-static bool is_live(const struct snapshot *s)
+static int push_snapshot(struct async_sink *sink, struct metrics *metrics, const char *name,
+                         const struct snapshot *snapshot, char *error)
 {
-    return CMETA_STATUS_STATE(s->status.word) != CMETA_STATE_REMOVED;
+    size_t len = 0;
+    char *json = event_json_write(snapshot, &len);
+
+    if (!json)
+        json = event_json_write_brief(snapshot, &len);
+    return push(sink, metrics, name, json, len, error);
 }
 
-int dump_containers(const struct cmeta_region *region, struct async_sink *sink,
-                    struct metrics *metrics, char *error)
+static bool is_removed(const struct snapshot *s)
+{
+    return CMETA_STATUS_STATE(s->status.word) == CMETA_STATE_REMOVED;
+}
+
+// What the capture tells is what its events are given from now on.
+static int push_container(struct served *served, const struct snapshot *snapshot,
+                          cmeta_handle handle, struct async_sink *sink, struct metrics *metrics,
+                          char *error)
+{
+    int r = push_snapshot(sink, metrics, ASYNC_EVENT_CONTAINER, snapshot, error);
+
+    if (r < 0)
+        return r;
+    served_set(served, served_number(&served->region, handle), snapshot->version);
+    return is_removed(snapshot) ? push_snapshot(sink, metrics, ASYNC_EVENT_REMOVED, snapshot, error)
+                                : 0;
+}
+
+static uint32_t version_in_use(const struct served *served, cmeta_handle handle)
+{
+    uint32_t version = served_get(served, served_number(&served->region, handle));
+
+    return version >= SERVED_VERSION_MIN ? version : 0;
+}
+
+int dump_containers(struct served *served, struct async_sink *sink, struct metrics *metrics,
+                    char *error)
 {
     struct snapshot snapshot = {.record = NULL};
     cmeta_handle handle;
     uint64_t cursor = 0;
     int found, outcome = 0;
 
-    if (!region)
+    if (!served)
         return 0;
-    while ((found = cmeta_reader_next(region, &cursor, &handle)) != 0) {
-        int taken = found == 1 ? snapshot_take(&snapshot, region, handle) : 0;
-        char *json = NULL;
-        size_t len = 0;
-        int r;
+    while ((found = cmeta_reader_next(&served->region, &cursor, &handle)) != 0) {
+        int r = found == 1 ? snapshot_take(&snapshot, &served->region, handle,
+                                           version_in_use(served, handle))
+                           : 0;
 
-        if (taken == 0 || (taken > 0 && !is_live(&snapshot)))
-            continue;
-        if (taken > 0)
-            json = event_json_write(&snapshot, &len);
-        if (taken > 0 && !json)
-            json = event_json_write_brief(&snapshot, &len);
-        r = push(sink, metrics, json, len, error); // NULL: says that there is no memory
+        if (r == 1)
+            r = push_container(served, &snapshot, handle, sink, metrics, error);
+        else if (r < 0)
+            r = push(sink, metrics, ASYNC_EVENT_CONTAINER, NULL, 0, error); // says why
         if (r < 0)
             outcome = r;
     }
@@ -66,5 +94,5 @@ int dump_static(const struct config_static *fixed, struct async_sink *sink, stru
     size_t len = 0;
     char *json = event_json_write_static(fixed, &len);
 
-    return push(sink, metrics, json, len, error);
+    return push(sink, metrics, ASYNC_EVENT_CONTAINER, json, len, error);
 }

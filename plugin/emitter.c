@@ -5,18 +5,18 @@
 #include "event_json.h"
 #include "load.h"
 #include "marks.h"
+#include "sender.h"
 #include "snapshot.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#define UNDER_WAY_MAX 256u
-#define SILENCE_NS    UINT64_C(10000000000) // after which what is under way is given up
-#define NAME_NS       UINT64_C(2000000000)  // how long a container may have no name or image
-#define BLOCKED_MS    20u                   // between two looks for acknowledgements
-#define RUN_NS        UINT64_C(5000000) // a run ends after: whoever ends the follower waits for it
+#define NAME_NS    UINT64_C(2000000000) // how long a container may have no name or image
+#define BLOCKED_MS 20u                  // between two looks for acknowledgements
+#define WANTED_MS  5u                   // between two looks at those that wait
+#define STEPS      64u                  // between two looks at the clock
+#define RUN_NS     UINT64_C(5000000)    // a run ends after: whoever ends the follower waits for it
 
 // What a mark says when it is no digest of what was told.
 enum mark {
@@ -32,14 +32,23 @@ struct waiting {
 
 enum stage { STAGE_FOLLOW, STAGE_SCAN, STAGE_SWEEP };
 
+// One region is being replaced by the next.
+struct replacement {
+    const struct served *old; // NULL: there was none
+    struct served *next;      // NULL: there is no replacement, or it is done
+    struct marks marks;       // what was told of the old one's
+    uint64_t cursor;          // in the next one
+    uint32_t left;            // number of the old identity that the look for those left is at
+    bool passed;              // the cursor is through
+};
+
 struct emitter {
     struct logger *logger;
     struct metrics *metrics;
-    struct async_sink sink;
+    struct sender sender;
     struct snapshot snapshot; // the one being looked at
     uint64_t begun_ns;        // CLOCK_REALTIME
     uint64_t now_ns;          // CLOCK_MONOTONIC, of this run
-    bool refused;             // the host has refused one, and that was said
 
     // What was told of each identity, by its number in the region: digest or enum mark.
     struct marks marks;
@@ -55,14 +64,7 @@ struct emitter {
     uint32_t waiting_first, waiting_end, waiting_room;
 
     struct departed_list departed;
-
-    uint64_t stream_ts; // atomic: of the last event that the event thread has seen
-
-    // Credit.
-    uint64_t returned;    // atomic: events that came back, not counting those given up
-    uint64_t given_up_ts; // atomic: events up to this time were given up, or aren't of this stream
-    uint64_t sent, given_up;
-    uint64_t acknowledged, moved_ns; // `returned` as last seen, and when it changed
+    struct replacement replacement;
 };
 
 struct emitter *emitter_new(struct logger *logger, struct metrics *metrics)
@@ -85,126 +87,31 @@ struct emitter *emitter_free(struct emitter *e)
     return NULL;
 }
 
-// --- credit --------------------------------------------------------------------------------------
-
-void emitter_see(struct emitter *e, const struct falco_event *event)
+void emitter_see(struct emitter *e, struct served *served, const struct falco_event *event)
 {
-    // Relaxed: pairs with the load in send(); a number by itself.
-    store_relaxed(&e->stream_ts, event->ts);
-    if (!async_event_is_ours(event))
-        return;
-    metrics_count(e->metrics, METRIC_EVENTS_ACKNOWLEDGED);
-    // Relaxed: pairs with the store in settle_credit(). One that comes at the very moment when it
-    // is given up is counted twice, which lets one more be under way.
-    if (event->ts > load_relaxed(&e->given_up_ts))
-        // Relaxed: pairs with the load in settle_credit(); a number by itself.
-        __atomic_fetch_add(&e->returned, 1, __ATOMIC_RELAXED);
-}
-
-static uint64_t under_way(const struct emitter *e)
-{
-    uint64_t settled = e->acknowledged + e->given_up;
-
-    return e->sent > settled ? e->sent - settled : 0;
-}
-
-// Looks for acknowledgements, and gives up what doesn't come back.
-static void settle_credit(struct emitter *e)
-{
-    uint64_t returned = load_relaxed(&e->returned);
-
-    if (returned != e->acknowledged || under_way(e) == 0)
-        e->moved_ns = e->now_ns;
-    e->acknowledged = returned;
-    // What others sent under our names is no credit: it would let the host's queue overflow.
-    if (e->acknowledged + e->given_up > e->sent)
-        e->given_up = e->sent - e->acknowledged; // may be below 0, modulo 2^64
-    if (e->now_ns - e->moved_ns < SILENCE_NS)
-        return;
-    logger_say(e->logger, FALCO_LOG_WARNING,
-               "%" PRIu64
-               " container events haven't come back for 10 s and count as lost: the host "
-               "is slow or its queue was full; captures may lack these containers",
-               under_way(e));
-    metrics_add(e->metrics, METRIC_EVENTS_UNACKNOWLEDGED, under_way(e));
-    store_relaxed(&e->given_up_ts, e->sink.last_ts);
-    e->given_up += under_way(e);
-    e->moved_ns = e->now_ns;
-}
-
-static bool has_credit(struct emitter *e)
-{
-    if (under_way(e) < UNDER_WAY_MAX)
-        return true;
-    settle_credit(e);
-    return under_way(e) < UNDER_WAY_MAX;
+    sender_see(&e->sender, served, event);
 }
 
 // --- sending -------------------------------------------------------------------------------------
 
-// An event that the host refuses isn't tried again: it would refuse it again.
-static void send(struct emitter *e, const char *name, const char *json, size_t len)
-{
-    char error[FALCO_ERROR_BYTES];
-    int r;
-
-    // Relaxed: pairs with the store in emitter_see().
-    e->sink.stream_ts = load_relaxed(&e->stream_ts);
-    r = async_event_push(&e->sink, name, json, len, error);
-    if (r == 0) {
-        if (under_way(e) == 0)
-            e->moved_ns = e->now_ns;
-        e->sent++;
-        metrics_count(e->metrics, METRIC_EVENTS_EMITTED);
-        // The clock was set back: relaxed, as in settle_credit().
-        if (e->sink.last_ts <= load_relaxed(&e->given_up_ts))
-            store_relaxed(&e->given_up_ts, e->sink.last_ts - 1);
-        return;
-    }
-    metrics_count(e->metrics, METRIC_EVENTS_DROPPED);
-    if (!e->refused)
-        logger_say(e->logger, FALCO_LOG_ERROR,
-                   "the host refuses container events: %s; rules and captures may lack containers",
-                   *error ? error : "out of memory");
-    e->refused = true;
-}
-
-// Frees it; NULL for want of memory.
-static void send_document(struct emitter *e, const char *name, char *json, size_t len)
-{
-    if (json)
-        send(e, name, json, len);
-    else
-        metrics_count(e->metrics, METRIC_EVENTS_DROPPED);
-    free(json);
-}
-
-static void send_snapshot(struct emitter *e, const char *name)
+static void send_snapshot(struct emitter *e, const char *name, struct telling *telling)
 {
     size_t len = 0;
     char *json = event_json_write(&e->snapshot, &len);
 
     if (!json)
         json = event_json_write_brief(&e->snapshot, &len);
-    send_document(e, name, json, len);
+    sender_send(&e->sender, name, json, len, telling);
+    free(json);
 }
 
 // --- marks ---------------------------------------------------------------------------------------
 
-static uint32_t number_of(const struct cmeta_region *region, cmeta_handle handle)
-{
-    return ((uint32_t)handle - region->arena_offset) / CMETA_CACHE_LINE;
-}
-
-static cmeta_handle handle_of(const struct cmeta_region *region, uint32_t number)
-{
-    return cmeta_handle_make(region, region->arena_offset + number * CMETA_CACHE_LINE);
-}
-
 // The mark of an identity that the reader has accepted; NULL without memory.
 static uint32_t *mark_of(struct emitter *e, const struct cmeta_region *region, cmeta_handle handle)
 {
-    return marks_at(&e->marks, number_of(region, handle), region->arena_bytes / CMETA_CACHE_LINE);
+    return marks_at(&e->marks, served_number(region, handle),
+                    region->arena_bytes / CMETA_CACHE_LINE);
 }
 
 static bool is_told(uint32_t mark)
@@ -259,51 +166,57 @@ static bool stands(const struct cmeta_region *region, cmeta_handle handle, const
            found == handle;
 }
 
-static bool tell(struct emitter *e, uint32_t *mark)
+static bool tell(struct emitter *e, struct served *served, uint32_t *mark, uint32_t number)
 {
-    if (!has_credit(e))
+    struct telling telling = {
+        .serial = served->serial, .number = number, .version = e->snapshot.version};
+
+    if (!sender_has_room(&e->sender))
         return false;
-    send_snapshot(e, ASYNC_EVENT_CONTAINER);
+    send_snapshot(e, ASYNC_EVENT_CONTAINER,
+                  served_make_room(served, number) == 0 ? &telling : NULL);
     *mark = snapshot_digest(&e->snapshot);
     return true;
 }
 
 // A container that came and went before it was told is told all the same: events of its processes
 // are on their way. One that went before we began is none of ours.
-static bool look_at_gone(struct emitter *e, uint32_t *mark)
+static bool look_at_gone(struct emitter *e, struct served *served, uint32_t *mark, uint32_t number)
 {
     bool before_us =
         e->snapshot.status.removed_ns != 0 && e->snapshot.status.removed_ns < e->begun_ns;
 
     if (*mark == MARK_GONE)
         return true;
-    if (!is_told(*mark) && !before_us && !tell(e, mark))
+    if (!is_told(*mark) && !before_us && !tell(e, served, mark, number))
         return false;
     if (is_told(*mark)) {
-        if (!has_credit(e))
+        if (!sender_has_room(&e->sender))
             return false;
-        send_snapshot(e, ASYNC_EVENT_REMOVED);
+        send_snapshot(e, ASYNC_EVENT_REMOVED, NULL);
     }
     *mark = MARK_GONE;
     return true;
 }
 
-static bool look_at_live(struct emitter *e, uint32_t *mark, uint32_t number, bool due)
+static bool look_at_live(struct emitter *e, struct served *served, uint32_t *mark, uint32_t number,
+                         bool due)
 {
     uint64_t now, first_seen = e->snapshot.status.first_seen_ns;
 
     if (*mark == snapshot_digest(&e->snapshot))
         return true;
     if (is_told(*mark) || due || snapshot_is_named(&e->snapshot))
-        return tell(e, mark);
+        return tell(e, served, mark, number);
     if (*mark == MARK_WAITING)
         return true;
     now = clock_ns(CLOCK_REALTIME);
     if (now > first_seen && now - first_seen >= NAME_NS)
-        return tell(e, mark);
-    // From now, not from when it was first seen: so the list stays in order.
-    if (!wait_until(e, number, e->now_ns + NAME_NS))
-        return tell(e, mark);
+        return tell(e, served, mark, number);
+    // From now, not from when it was first seen: so the list stays in order. Room, so that an event
+    // can ask for it.
+    if (served_make_room(served, number) < 0 || !wait_until(e, number, e->now_ns + NAME_NS))
+        return tell(e, served, mark, number);
     *mark = MARK_WAITING;
     return true;
 }
@@ -314,10 +227,10 @@ static bool look_at_live(struct emitter *e, uint32_t *mark, uint32_t number, boo
  *
  * Return: false if there is no room for it now, and it has to be looked at again.
  */
-static bool look_at(struct emitter *e, const struct cmeta_region *region, cmeta_handle handle,
-                    bool due)
+static bool look_at(struct emitter *e, struct served *served, cmeta_handle handle, bool due)
 {
-    int taken = snapshot_take(&e->snapshot, region, handle);
+    const struct cmeta_region *region = &served->region;
+    int taken = snapshot_take(&e->snapshot, region, handle, 0);
     uint32_t *mark = taken == 1 ? mark_of(e, region, handle) : NULL;
 
     if (!mark) {
@@ -326,8 +239,8 @@ static bool look_at(struct emitter *e, const struct cmeta_region *region, cmeta_
         return true;
     }
     if (is_removed(&e->snapshot) || !stands(region, handle, &e->snapshot))
-        return look_at_gone(e, mark);
-    return look_at_live(e, mark, number_of(region, handle), due);
+        return look_at_gone(e, served, mark, served_number(region, handle));
+    return look_at_live(e, served, mark, served_number(region, handle), due);
 }
 
 // --- the stages ----------------------------------------------------------------------------------
@@ -340,17 +253,17 @@ static void begin_scan(struct emitter *e, const struct cmeta_region *region)
 }
 
 // Each stage's step: 1 goes on, 0 there is nothing more to do, -1 there is no room.
-static int step_follow(struct emitter *e, const struct cmeta_region *region)
+static int step_follow(struct emitter *e, struct served *served)
 {
     struct cmeta_change change;
     uint64_t seen = e->seen;
 
-    switch (cmeta_follow_next(region, &seen, &change)) {
+    switch (cmeta_follow_next(&served->region, &seen, &change)) {
     case CMETA_FOLLOW_LAPPED:
-        begin_scan(e, region);
+        begin_scan(e, &served->region);
         return 1;
     case CMETA_FOLLOW_CHANGE:
-        if (!look_at(e, region, change.handle, false))
+        if (!look_at(e, served, change.handle, false))
             return -1;
         e->seen = seen;
         return 1;
@@ -359,15 +272,15 @@ static int step_follow(struct emitter *e, const struct cmeta_region *region)
     }
 }
 
-static int step_scan(struct emitter *e, const struct cmeta_region *region)
+static int step_scan(struct emitter *e, struct served *served)
 {
     struct cmeta_status status;
     uint64_t cursor = e->cursor;
     cmeta_handle handle;
-    int r = cmeta_reader_next(region, &cursor, &handle);
+    int r = cmeta_reader_next(&served->region, &cursor, &handle);
 
-    if (r == 1 && cmeta_reader_status(region, handle, &status) && status.revision > e->seen &&
-        !look_at(e, region, handle, false))
+    if (r == 1 && cmeta_reader_status(&served->region, handle, &status) &&
+        status.revision > e->seen && !look_at(e, served, handle, false))
         return -1;
     e->cursor = cursor;
     if (r == 0) {
@@ -378,7 +291,7 @@ static int step_scan(struct emitter *e, const struct cmeta_region *region)
 }
 
 // Those that were told and that the table no longer leads to.
-static int step_sweep(struct emitter *e, const struct cmeta_region *region)
+static int step_sweep(struct emitter *e, struct served *served)
 {
     e->sweep = marks_next(&e->marks, e->sweep, SNAPSHOT_DIGEST_MIN);
     if (e->sweep == MARKS_END) {
@@ -386,21 +299,21 @@ static int step_sweep(struct emitter *e, const struct cmeta_region *region)
         e->stage = STAGE_FOLLOW;
         return 1;
     }
-    if (!look_at(e, region, handle_of(region, e->sweep), false))
+    if (!look_at(e, served, served_handle(&served->region, e->sweep), false))
         return -1;
     e->sweep++;
     return 1;
 }
 
-static int step(struct emitter *e, const struct cmeta_region *region)
+static int step(struct emitter *e, struct served *served)
 {
     switch (e->stage) {
     case STAGE_SCAN:
-        return step_scan(e, region);
+        return step_scan(e, served);
     case STAGE_SWEEP:
-        return step_sweep(e, region);
+        return step_sweep(e, served);
     default:
-        return step_follow(e, region);
+        return step_follow(e, served);
     }
 }
 
@@ -412,14 +325,15 @@ static int send_departed(struct emitter *e)
 
     if (!departed_waits(&e->departed))
         return 0;
-    if (!has_credit(e))
+    if (!sender_has_room(&e->sender))
         return -1;
     json = departed_take(&e->departed, &len);
-    send_document(e, ASYNC_EVENT_REMOVED, json, len);
+    sender_send(&e->sender, ASYNC_EVENT_REMOVED, json, len, NULL);
+    free(json);
     return 1;
 }
 
-static int send_waiting(struct emitter *e, const struct cmeta_region *region)
+static int send_waiting(struct emitter *e, struct served *served)
 {
     const struct waiting *w;
 
@@ -431,65 +345,76 @@ static int send_waiting(struct emitter *e, const struct cmeta_region *region)
     if (w->due_ns > e->now_ns)
         return 0;
     if (marks_get(&e->marks, w->number) == MARK_WAITING &&
-        !look_at(e, region, handle_of(region, w->number), true))
+        !look_at(e, served, served_handle(&served->region, w->number), true))
         return -1;
     e->waiting_first++;
     return 1;
 }
 
-static int work(struct emitter *e, const struct cmeta_region *region)
+// Of those that wait, the ones that an event was seen of.
+static void send_wanted(struct emitter *e, struct served *served)
+{
+    for (uint32_t i = e->waiting_first; i < e->waiting_end; i++) {
+        uint32_t number = e->waiting[i].number;
+
+        if (marks_get(&e->marks, number) == MARK_WAITING &&
+            served_get(served, number) == SERVED_WANTED &&
+            !look_at(e, served, served_handle(&served->region, number), true))
+            return;
+    }
+}
+
+static int work(struct emitter *e, struct served *served)
 {
     int r = send_departed(e);
 
     if (r == 0)
-        r = send_waiting(e, region);
-    return r != 0 ? r : step(e, region);
+        r = send_waiting(e, served);
+    return r != 0 ? r : step(e, served);
 }
 
 static unsigned ms_until_next(const struct emitter *e)
 {
-    uint64_t due = UINT64_MAX;
-
-    if (e->waiting_first < e->waiting_end)
-        due = e->waiting[e->waiting_first].due_ns;
     // So that what is lost is noticed although nothing changes any more.
-    if (under_way(e) > 0 && e->moved_ns + SILENCE_NS < due)
-        due = e->moved_ns + SILENCE_NS;
+    uint64_t due = sender_silence_ends_ns(&e->sender);
+
+    // Soon, though most wait longer: somebody may want one of them.
+    if (e->waiting_first < e->waiting_end)
+        return WANTED_MS;
     if (due == UINT64_MAX)
         return UINT32_MAX;
     return due > e->now_ns ? (unsigned)((due - e->now_ns) / 1000000) + 1 : 1;
 }
 
-unsigned emitter_run(struct emitter *e, const struct cmeta_region *region, uint64_t now_ns)
+unsigned emitter_run(struct emitter *e, struct served *served, uint64_t now_ns)
 {
     uint64_t begun_ns;
     int r;
 
-    if (!e->sink.handler)
+    if (!sender_is_open(&e->sender))
         return UINT32_MAX;
     e->now_ns = now_ns;
-    settle_credit(e);
+    sender_settle(&e->sender, now_ns);
     begun_ns = clock_ns(CLOCK_MONOTONIC);
+    send_wanted(e, served);
     do
-        r = work(e, region);
+        r = work(e, served);
     while (r > 0 && clock_ns(CLOCK_MONOTONIC) - begun_ns < RUN_NS);
     return r > 0 ? 0 : r < 0 ? BLOCKED_MS : ms_until_next(e);
 }
 
 // --- another region ------------------------------------------------------------------------------
 
-static void forget_region(struct emitter *e)
+static void forget_waiting(struct emitter *e)
 {
-    marks_clear(&e->marks);
     free(e->waiting);
     e->waiting = NULL;
     e->waiting_first = e->waiting_end = e->waiting_room = 0;
-    e->seen = 0;
 }
 
 static void depart(struct emitter *e, const struct cmeta_region *old, cmeta_handle handle)
 {
-    if (snapshot_take(&e->snapshot, old, handle) == 1 &&
+    if (snapshot_take(&e->snapshot, old, handle, 0) == 1 &&
         departed_add(&e->departed, &e->snapshot) < 0)
         metrics_count(e->metrics, METRIC_EVENTS_DROPPED);
 }
@@ -504,53 +429,98 @@ static uint32_t *mark_before(struct marks *marks, const struct cmeta_region *old
     if (cmeta_reader_find_full(old, status->id.data, status->id.len, status->scope.data,
                                status->scope.len, &before) != CMETA_FOUND)
         return NULL;
-    number = number_of(old, before);
+    number = served_number(old, before);
     return marks_get(marks, number) == MARK_UNTOLD
                ? NULL
                : marks_at(marks, number, old->arena_bytes / CMETA_CACHE_LINE);
 }
 
-// Hands the marks on to the same containers' identities in the new region. Those left are gone.
-static void inherit(struct emitter *e, const struct cmeta_region *old,
-                    const struct cmeta_region *new_region)
+// What stands when a region comes into use is what its events are given until they tell otherwise.
+static void note_present(struct served *served, cmeta_handle handle)
 {
-    struct marks marks = e->marks;
-    struct cmeta_status status;
-    cmeta_handle handle;
-    uint64_t cursor = 0;
-    int r;
+    uint32_t number = served_number(&served->region, handle);
+    struct cmeta_view view;
 
-    e->marks = (struct marks){.chunks = NULL};
-    while ((r = cmeta_reader_next(new_region, &cursor, &handle)) != 0) {
-        uint32_t *mark, *before;
-
-        if (r != 1 || !cmeta_reader_status(new_region, handle, &status))
-            continue;
-        before = mark_before(&marks, old, &status);
-        if (!before)
-            continue;
-        mark = mark_of(e, new_region, handle);
-        if (mark && *before != MARK_WAITING)
-            *mark = *before;
-        *before = MARK_GONE;
-    }
-    for (uint32_t i = 0; (i = marks_next(&marks, i, SNAPSHOT_DIGEST_MIN)) != MARKS_END; i++)
-        depart(e, old, handle_of(old, i));
-    marks_clear(&marks);
+    if (cmeta_reader_record(&served->region, handle, &view) &&
+        served_make_room(served, number) == 0)
+        served_set(served, number, cmeta_reader_version_of(&served->region, &view));
 }
 
-void emitter_replace(struct emitter *e, const struct cmeta_region *old,
-                     const struct cmeta_region *new_region)
+// Hands the mark on to the same container's identity in the new region. Those left are gone.
+static void inherit(struct emitter *e, struct replacement *r, cmeta_handle handle)
 {
-    if (!e->sink.handler)
+    const struct cmeta_region *region = &r->next->region;
+    struct cmeta_status status;
+    uint32_t *mark, *before;
+
+    if (!r->old || !cmeta_reader_status(region, handle, &status))
         return;
-    if (old)
-        inherit(e, old, new_region);
-    free(e->waiting);
-    e->waiting = NULL;
-    e->waiting_first = e->waiting_end = e->waiting_room = 0;
+    before = mark_before(&r->marks, &r->old->region, &status);
+    if (!before)
+        return;
+    mark = mark_of(e, region, handle);
+    if (mark && *before != MARK_WAITING)
+        *mark = *before;
+    *before = MARK_GONE;
+}
+
+// Return: 1 to go on, 0 at the end; the same for the next one.
+static int pass_one(struct emitter *e, struct replacement *r)
+{
+    cmeta_handle handle;
+    int found = cmeta_reader_next(&r->next->region, &r->cursor, &handle);
+
+    if (found == 1) {
+        note_present(r->next, handle);
+        inherit(e, r, handle);
+    }
+    return found != 0;
+}
+
+static int depart_one(struct emitter *e, struct replacement *r)
+{
+    r->left = marks_next(&r->marks, r->left, SNAPSHOT_DIGEST_MIN);
+    if (r->left == MARKS_END)
+        return 0;
+    depart(e, &r->old->region, served_handle(&r->old->region, r->left));
+    r->left++;
+    return 1;
+}
+
+static void end_replacement(struct emitter *e)
+{
+    marks_clear(&e->replacement.marks);
+    e->replacement = (struct replacement){.old = NULL};
+}
+
+void emitter_replace(struct emitter *e, const struct served *old, struct served *served)
+{
+    if (!sender_is_open(&e->sender))
+        return;
+    e->replacement = (struct replacement){.old = old, .next = served, .marks = e->marks};
+    e->marks = (struct marks){.chunks = NULL};
+    forget_waiting(e);
     e->seen = 0;
-    begin_scan(e, new_region);
+}
+
+int emitter_replace_step(struct emitter *e)
+{
+    uint64_t begun_ns = clock_ns(CLOCK_MONOTONIC);
+    struct replacement *r = &e->replacement;
+
+    while (r->next) {
+        for (unsigned i = 0; i < STEPS && !r->passed; i++)
+            r->passed = !pass_one(e, r);
+        for (unsigned i = 0; i < STEPS && r->passed; i++)
+            if (!depart_one(e, r)) {
+                begin_scan(e, &r->next->region);
+                end_replacement(e);
+                return 0;
+            }
+        if (clock_ns(CLOCK_MONOTONIC) - begun_ns >= RUN_NS)
+            return 1;
+    }
+    return 0;
 }
 
 // --- life ----------------------------------------------------------------------------------------
@@ -558,17 +528,16 @@ void emitter_replace(struct emitter *e, const struct cmeta_region *old,
 void emitter_begin(struct emitter *e, struct falco_owner *owner, falco_async_handler handler)
 {
     emitter_end(e);
-    e->sink.owner = owner;
-    e->sink.handler = handler;
     e->begun_ns = clock_ns(CLOCK_REALTIME);
-    // What comes back from before isn't of this stream, so none of this one is as old.
-    e->given_up_ts = e->sink.last_ts = e->begun_ns - 1;
+    sender_begin(&e->sender, e->logger, e->metrics, owner, handler, e->begun_ns);
 }
 
 void emitter_end(struct emitter *e)
 {
     departed_clear(&e->departed);
-    forget_region(e);
+    marks_clear(&e->marks);
+    end_replacement(e);
+    forget_waiting(e);
     snapshot_clear(&e->snapshot);
     *e = (struct emitter){.logger = e->logger, .metrics = e->metrics};
     departed_init(&e->departed);

@@ -9,21 +9,19 @@
 // and image when it creates a container and answers questions about it when that has started. At
 // the start all containers that stand are told.
 //
-// The region's change log is the queue: what the host has no room for yet waits there. If the log
-// has moved on meanwhile, all containers are looked at once; each has a mark that says what was
-// told of it, so that nothing is told twice and nothing is left out.
+// What an event has told of a record is in use when the event has come back (served.h); a container
+// of which an event of the host's was seen is told of at once, whatever is known of it.
 //
-// The host's queue drops silently what it has no room for. So at most 256 events are under way: our
-// own events that come back in parse_event are the acknowledgement. A host that returns nothing for
-// 10 s is taken to have lost what is under way, which is counted, and the stream goes on; what
-// comes back later, known by its time, is no credit for others.
+// The region's change log is the queue: what the host has no room for yet (sender.h) waits there.
+// If the log has moved on meanwhile, all containers are looked at once; each has a mark that says
+// what was told of it, so that nothing is told twice and nothing is left out.
 #ifndef PLUGIN_EMITTER_H
 #define PLUGIN_EMITTER_H
 
 #include "async_event.h"
 #include "logger.h"
 #include "metrics.h"
-#include "reader.h"
+#include "served.h"
 
 struct emitter;
 
@@ -38,14 +36,23 @@ void emitter_end(struct emitter *emitter);
 
 /**
  * emitter_replace() - go on with another region
- * @old: the one before, still mapped; NULL: there was none
+ * @old: the one before; NULL: there was none. It stays mapped until emitter_replace_step() says 0
+ * @served: the next one, which no other thread sees yet
+ *
+ * Nothing is sent until then.
  */
-void emitter_replace(struct emitter *emitter, const struct cmeta_region *old,
-                     const struct cmeta_region *new_region);
+void emitter_replace(struct emitter *emitter, const struct served *old, struct served *served);
+
+/**
+ * emitter_replace_step() - hand what was told of on to the next region, and note what stands there
+ *
+ * Takes some ms at most. Return: 1 to be called again; 0 it is done.
+ */
+int emitter_replace_step(struct emitter *emitter);
 
 /**
  * emitter_run() - send what is due and what there is room for
- * @region: the one of the last emitter_replace()
+ * @served: the region of the last emitter_replace()
  * @now_ns: CLOCK_MONOTONIC
  *
  * Takes some ms at most.
@@ -53,14 +60,15 @@ void emitter_replace(struct emitter *emitter, const struct cmeta_region *old,
  * Return: ms until it wants to be called again even if the region doesn't change; 0: at once;
  * UINT32_MAX: not at all.
  */
-unsigned emitter_run(struct emitter *emitter, const struct cmeta_region *region, uint64_t now_ns);
+unsigned emitter_run(struct emitter *emitter, struct served *served, uint64_t now_ns);
 
 /**
  * emitter_see() - see where the stream stands, and take an event that came back, if it is ours
+ * @served: what is in use
  *
- * The event thread's, while a stream runs, for each event it parses: a store, a look at the type,
- * and at most an addition.
+ * The event thread's, while a stream runs, for each event it has parsed: a store, a look at the
+ * type, and mostly nothing else.
  */
-void emitter_see(struct emitter *emitter, const struct falco_event *event);
+void emitter_see(struct emitter *emitter, struct served *served, const struct falco_event *event);
 
 #endif

@@ -23,7 +23,7 @@
 #define IDLE_WAIT_MS     1000u // also: how soon a replaced region is noticed without a wake
 #define BUSY_WAIT_MS     20u
 #define BUSY_NS          1000000000u // how long it stays alert after the last question
-#define LOOK_PAUSE_MS    5u          // between two looks, however often the region changes
+#define LOOK_PAUSE_MS    1u          // between two looks, however often the region changes
 #define LIST_PAUSE_NS    200000000u  // between two snapshots
 #define MAP_PAUSE_NS     200000000u  // after a region that wasn't taken: mapping it is dear
 #define ALIVE_PAUSE_NS   5000000000u
@@ -62,8 +62,10 @@ struct follower {
     const uint32_t *waiting_on; // atomic: the region's word it sleeps on, or NULL
 
     // The follower's own.
-    struct cmeta_region *latest; // the newest mapping; the event thread's, or pending
-    int outcome;                 // of the last attempt to map; 1000 none yet
+    struct served *latest; // the newest mapping; the event thread's, or pending
+    struct served *next;   // its successor, which isn't offered yet, or NULL
+    uint32_t serial;       // of the last mapping
+    int outcome;           // of the last attempt to map; 1000 none yet
     uint64_t busy_until_ns, map_due_ns, list_due_ns, alive_due_ns;
     uint64_t list_revision, heartbeat, heartbeat_seen_ns;
     bool list_stale;
@@ -81,13 +83,6 @@ static uint64_t now_ns(void)
 }
 
 // --- the region ----------------------------------------------------------------------------------
-
-static void free_region(struct cmeta_region *region)
-{
-    if (region)
-        cmeta_region_unmap(region);
-    free(region);
-}
 
 // Says what became of the folder, once for each outcome.
 static void tell_outcome(struct follower *f, int outcome)
@@ -122,47 +117,61 @@ static void tell_outcome(struct follower *f, int outcome)
 }
 
 // The present region of the folder in a mapping of its own, or NULL and a word in the log.
-static struct cmeta_region *map_region(struct follower *f)
+static struct served *map_region(struct follower *f)
 {
-    struct cmeta_region *region = calloc(1, sizeof(*region));
-    int r = region ? cmeta_region_map(f->config->region, region) : -ENOMEM;
+    struct served *served = NULL;
+    int r = served_map(f->config->region, f->serial + 1, &served);
 
     tell_outcome(f, r);
-    if (r != 0) {
-        free(region);
-        return NULL;
-    }
-    return region;
+    if (r == 0)
+        f->serial++;
+    return served;
 }
 
-static void follow_region(struct follower *f, uint64_t now)
+// Whether there is another region than the one mapped last.
+static bool is_replaced(struct follower *f)
 {
-    struct cmeta_region *region;
+    int r;
 
-    free_region(handover_reclaim(&f->shared.regions));
-    if (f->latest) {
-        int r = cmeta_region_is_current(f->latest, f->config->region);
+    if (!f->latest)
+        return true;
+    r = cmeta_region_is_current(&f->latest->region, f->config->region);
+    if (r < 0)
+        tell_outcome(f, r);
+    if (r == 1)
+        f->outcome = 0;
+    return r == 0;
+}
 
-        if (r < 0)
-            tell_outcome(f, r);
-        if (r == 1)
-            f->outcome = 0;
-        if (r != 0)
-            return;
-    }
-    if (now < f->map_due_ns)
-        return;
-    region = map_region(f);
-    if (!region) {
-        f->map_due_ns = now + MAP_PAUSE_NS;
-        return;
-    }
-    emitter_replace(f->emitter, f->latest, region); // while the old one is there to be read
-    f->latest = region;
+static void offer_next(struct follower *f)
+{
+    f->latest = f->next;
+    f->next = NULL;
     f->list_stale = true;
-    free_region(handover_offer(&f->shared.regions, region));
+    served_free(handover_offer(&f->shared.regions, f->latest));
     metrics_set(f->metrics, METRIC_REGION_MAPPED, 1);
-    metrics_set(f->metrics, METRIC_REGION_EPOCH, region->epoch);
+    metrics_set(f->metrics, METRIC_REGION_EPOCH, f->latest->region.epoch);
+}
+
+// Return: whether it is to be called again at once.
+static bool follow_region(struct follower *f, uint64_t now)
+{
+    // While a successor is being prepared, the one before is there to be read.
+    if (!f->next) {
+        served_free(handover_reclaim(&f->shared.regions));
+        if (!is_replaced(f) || now < f->map_due_ns)
+            return false;
+        f->next = map_region(f);
+        if (!f->next) {
+            f->map_due_ns = now + MAP_PAUSE_NS;
+            return false;
+        }
+        emitter_replace(f->emitter, f->latest, f->next);
+    }
+    if (emitter_replace_step(f->emitter))
+        return true;
+    offer_next(f);
+    return false;
 }
 
 // --- the list of containers ----------------------------------------------------------------------
@@ -175,11 +184,11 @@ static void refresh_list(struct follower *f, uint64_t now)
     container_list_free(handover_reclaim(&f->shared.lists));
     if (!f->latest || now < f->list_due_ns)
         return;
-    revision = cmeta_reader_revision(f->latest);
+    revision = cmeta_reader_revision(&f->latest->region);
     if (!f->list_stale && revision == f->list_revision)
         return;
     f->list_due_ns = now + LIST_PAUSE_NS;
-    list = container_list_new(f->latest);
+    list = container_list_new(&f->latest->region);
     if (!list)
         return;
     f->list_revision = revision;
@@ -298,7 +307,7 @@ void follower_answered(struct follower *f)
 
 static enum daemon ask_daemon(struct follower *f, uint64_t now)
 {
-    uint64_t heartbeat = cmeta_reader_heartbeat(f->latest, NULL);
+    uint64_t heartbeat = cmeta_reader_heartbeat(&f->latest->region, NULL);
 
     if (f->heartbeat_seen_ns == 0 || heartbeat != f->heartbeat) {
         f->heartbeat = heartbeat;
@@ -311,7 +320,7 @@ static enum daemon ask_daemon(struct follower *f, uint64_t now)
 
 static void measure(struct follower *f, uint64_t now)
 {
-    const struct cmeta_header *header = (const void *)f->latest->base;
+    const struct cmeta_header *header = (const void *)f->latest->region.base;
     uint64_t made = load_relaxed(&header->created_monotonic_ns);
 
     metrics_set(f->metrics, METRIC_REGION_AGE, now > made ? (now - made) / NS_PER_S : 0);
@@ -370,7 +379,7 @@ static void sleep_until_change(struct follower *f, uint32_t word, uint64_t now, 
         futex_wait(&f->stopping, 0, timeout_ms);
         return;
     }
-    if (f->list_stale || cmeta_reader_revision(f->latest) != f->list_revision) {
+    if (f->list_stale || cmeta_reader_revision(&f->latest->region) != f->list_revision) {
         uint64_t wait_ms = f->list_due_ns > now ? (f->list_due_ns - now) / 1000000 + 1 : 1;
 
         timeout_ms = wait_ms < timeout_ms ? (unsigned)wait_ms : timeout_ms;
@@ -378,9 +387,9 @@ static void sleep_until_change(struct follower *f, uint32_t word, uint64_t now, 
     // Release and acquire, so that follower_stop() sees the word whenever it may be slept on; a
     // wake that comes too early is repeated there.
     store_release(&f->waiting_on,
-                  &((const struct cmeta_header *)(const void *)f->latest->base)->changes);
+                  &((const struct cmeta_header *)(const void *)f->latest->region.base)->changes);
     if (!is_stopping(f))
-        cmeta_follow_wait(f->latest, word, timeout_ms);
+        cmeta_follow_wait(&f->latest->region, word, timeout_ms);
     store_release(&f->waiting_on, NULL);
     if (now_ns() - now < LOOK_PAUSE_MS * UINT64_C(1000000))
         futex_wait(&f->stopping, 0, LOOK_PAUSE_MS);
@@ -394,15 +403,17 @@ static void *follow(void *argument)
         uint32_t word;
         uint64_t now = now_ns();
         unsigned wanted_ms = IDLE_WAIT_MS;
+        bool again = follow_region(f, now);
 
-        follow_region(f, now);
-        word = f->latest ? cmeta_follow_word(f->latest) : 0;
+        word = f->latest ? cmeta_follow_word(&f->latest->region) : 0;
         answer_questions(f, now);
         if (hints_run(f->hints, now))
             f->busy_until_ns = now + BUSY_NS;
         refresh_list(f, now);
         watch_daemon(f, now);
-        if (f->latest)
+        if (again)
+            wanted_ms = 0;
+        else if (f->latest)
             wanted_ms = emitter_run(f->emitter, f->latest, now);
         sleep_until_change(f, word, now_ns(), wanted_ms);
     }
@@ -450,7 +461,8 @@ struct follower *follower_free(struct follower *f)
 
 void follower_map_once(struct follower *f)
 {
-    follow_region(f, now_ns());
+    while (follow_region(f, now_ns()))
+        ;
     refresh_list(f, now_ns());
     follower_take(f);
 }
@@ -503,7 +515,7 @@ static void stop_thread(struct follower *f)
 
 static void reset(struct follower *f)
 {
-    f->latest = NULL;
+    f->latest = f->next = NULL;
     f->outcome = NO_OUTCOME;
     f->daemon = DAEMON_UNKNOWN;
     f->heartbeat_seen_ns = f->alive_due_ns = f->list_due_ns = f->busy_until_ns = 0;
@@ -519,9 +531,10 @@ void follower_stop(struct follower *f)
     if (f->running)
         stop_thread(f);
     emitter_end(f->emitter);
-    free_region(f->shared.regions.current);
-    free_region(f->shared.regions.pending);
-    free_region(f->shared.regions.retired);
+    served_free(f->next);
+    served_free(f->shared.regions.current);
+    served_free(f->shared.regions.pending);
+    served_free(f->shared.regions.retired);
     container_list_free(f->shared.lists.current);
     container_list_free(f->shared.lists.pending);
     container_list_free(f->shared.lists.retired);
@@ -536,7 +549,7 @@ bool follower_is_running(const struct follower *f)
 
 void follower_see(struct follower *f, const struct falco_event *event)
 {
-    emitter_see(f->emitter, event);
+    emitter_see(f->emitter, follower_served(&f->shared), event);
 }
 
 struct follower_shared *follower_share(struct follower *f)

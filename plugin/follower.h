@@ -16,6 +16,7 @@
 #include "logger.h"
 #include "metrics.h"
 #include "region.h"
+#include "served.h"
 
 #include <stdbool.h>
 
@@ -23,7 +24,7 @@ struct follower;
 
 // What the event thread and the follower hand each other.
 struct follower_shared {
-    struct handover regions; // of struct cmeta_region
+    struct handover regions; // of struct served
     struct handover lists;   // of struct container_list
 };
 
@@ -48,7 +49,7 @@ void follower_map_once(struct follower *follower);
 void follower_stop(struct follower *follower);
 bool follower_is_running(const struct follower *follower);
 
-// An event is parsed, perhaps one of ours that came back (emitter.h); while it is running.
+// An event has been parsed, perhaps one of ours that came back (emitter.h); while it is running.
 void follower_see(struct follower *follower, const struct falco_event *event);
 
 // --- for the event thread ------------------------------------------------------------------------
@@ -71,9 +72,15 @@ static inline bool follower_update(struct follower *follower, const struct follo
 }
 
 // NULL if there is none.
-static inline const struct cmeta_region *follower_region(const struct follower_shared *shared)
+static inline struct served *follower_served(const struct follower_shared *shared)
 {
     return shared->regions.current;
+}
+static inline const struct cmeta_region *follower_region(const struct follower_shared *shared)
+{
+    const struct served *served = follower_served(shared);
+
+    return served ? &served->region : NULL;
 }
 static inline const struct container_list *follower_containers(const struct follower_shared *shared)
 {

@@ -59,10 +59,10 @@ enum cmeta_found lookup_witness(const struct lookup *l, const struct witness *w,
 
 int lookup_record(const struct lookup *l, cmeta_handle handle, struct cmeta_view *view)
 {
-    const struct cmeta_region *region = follower_region(l->shared);
+    struct served *served = follower_served(l->shared);
 
-    if (region && cmeta_handle_is_of(region, handle))
-        return cmeta_reader_record(region, handle, view);
+    if (served && cmeta_handle_is_of(&served->region, handle))
+        return served_record(served, handle, l->event_ts, view);
     return capture_store_record(l->captured, handle, view);
 }
 

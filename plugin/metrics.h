@@ -47,6 +47,8 @@
       "event thread: of those, without a thread, or by one that the host doesn't know")          \
     X(LOOKUPS_REPEATED, "lookups_repeated", MONOTONIC,                                           \
       "event thread: lookups made again because the region had changed")                         \
+    X(LOOKUPS_UNTOLD, "lookups_untold", MONOTONIC,                                               \
+      "event thread: of the hits in a live capture, of containers not told of by an event yet")  \
     X(LOOKUPS_UNKNOWN, "lookups_unknown", MONOTONIC,                                             \
       "event thread: threads seen to start in a container that the region didn't know yet")      \
     X(FIRST_COMPLETE, "first_complete", MONOTONIC,                                               \

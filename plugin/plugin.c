@@ -268,7 +268,8 @@ falco_rc plugin_dump_state(struct falco_plugin *s, struct falco_owner *owner,
     } else {
         records_forget(s->records);
         follower_update(s->follower, follower_share(s->follower));
-        r = dump_containers(records_region(s->records), &sink, &s->metrics, s->error);
+        r = dump_containers(follower_served(follower_share(s->follower)), &sink, &s->metrics,
+                            s->error);
     }
     return r == 0 ? FALCO_RC_SUCCESS : FALCO_RC_FAILURE;
 }
@@ -298,9 +299,9 @@ falco_rc plugin_parse_event(struct falco_plugin *s, const struct falco_event_inp
 {
     struct table_access access = {in->reader_ext, in->writer_ext};
 
-    if (follower_is_running(s->follower))
-        follower_see(s->follower, event->evt);
     records_parse(s->records, &access, event);
+    if (follower_is_running(s->follower)) // what came back is in use from the next event on
+        follower_see(s->follower, event->evt);
     return FALCO_RC_SUCCESS;
 }
 

@@ -350,8 +350,9 @@ static bool is_live(const struct records *r)
     return follower_is_running(r->follower) && records_region(r);
 }
 
-static void begin_writing(struct records *r, const struct table_access *access)
+static void begin_writing(struct records *r, const struct table_access *access, uint64_t event_ts)
 {
+    r->lookup.event_ts = event_ts;
     follower_update(r->follower, r->shared);
     if (capture_store_count(r->lookup.captured) && is_live(r))
         capture_forget(r->capture);
@@ -368,7 +369,7 @@ void records_parse(struct records *r, const struct table_access *access,
     int64_t result;
 
     r->event_ts = event->ts;
-    begin_writing(r, access);
+    begin_writing(r, access, event->ts);
     switch (event->type) {
     case FALCO_EVENT_CLONE_EXIT:
     case FALCO_EVENT_FORK_EXIT:
@@ -463,7 +464,7 @@ void records_scan(struct records *r, const struct table_access *access)
 {
     struct scan scan = {r, access, true};
 
-    begin_writing(r, access);
+    begin_writing(r, access, UINT64_MAX);
     access->reader->iterate_entries(r->threads.table, scan_thread, &scan);
     scan.main_threads = false;
     access->reader->iterate_entries(r->threads.table, scan_thread, &scan);
@@ -610,6 +611,17 @@ static void resolve(struct records *r, const struct table_access *access,
     threads_put(&r->threads, access, entry);
 }
 
+// Whether no event of the live capture has told of the record yet.
+static bool is_untold(const struct records *r)
+{
+    const struct served *served = follower_served(r->shared);
+    cmeta_handle handle = r->subject.handle;
+
+    return served && cmeta_handle_is_of(&served->region, handle) &&
+           follower_is_running(r->follower) &&
+           served_get(served, served_number(&served->region, handle)) < SERVED_VERSION_MIN;
+}
+
 // What became of it, by reason.
 static void count_lookup(struct records *r)
 {
@@ -623,6 +635,8 @@ static void count_lookup(struct records *r)
         which = METRIC_LOOKUPS_NO_REGION;
     metrics_count(r->metrics, METRIC_LOOKUPS);
     metrics_count(r->metrics, which);
+    if (r->subject.kind == SUBJECT_RECORD && !r->subject.told && is_untold(r))
+        metrics_count(r->metrics, METRIC_LOOKUPS_UNTOLD);
 }
 
 const struct subject *records_resolve(struct records *r, const struct table_access *access,
@@ -638,6 +652,7 @@ const struct subject *records_resolve(struct records *r, const struct table_acce
     r->evtnum = in->evtnum;
     r->ts = r->event_ts = event->ts;
     r->tid = event->tid;
+    r->lookup.event_ts = event->ts;
     resolve(r, access, in);
     count_lookup(r);
     return &r->subject;

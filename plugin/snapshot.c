@@ -31,14 +31,16 @@ static void copy_text(struct cmeta_str *text, char *to, size_t max)
     text->data = to;
 }
 
-int snapshot_take(struct snapshot *s, const struct cmeta_region *region, cmeta_handle handle)
+int snapshot_take(struct snapshot *s, const struct cmeta_region *region, cmeta_handle handle,
+                  uint32_t version)
 {
     struct cmeta_view view;
-    int r;
+    int r = version ? cmeta_reader_version(region, version, &view)
+                    : cmeta_reader_record(region, handle, &view);
 
-    if (!cmeta_reader_status(region, handle, &s->status) ||
-        !cmeta_reader_record(region, handle, &view) || view.size > CMETA_RECORD_MAX)
+    if (r == 0 || !cmeta_reader_status(region, handle, &s->status) || view.size > CMETA_RECORD_MAX)
         return 0;
+    s->version = cmeta_reader_version_of(region, &view);
     r = make_room(s, view.size);
     if (r < 0)
         return r;

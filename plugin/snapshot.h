@@ -18,6 +18,7 @@
 struct snapshot {
     struct cmeta_container content; // its strings are in `record`
     struct cmeta_status status;     // its strings are the two below
+    uint32_t version;               // of the record
     char id[CMETA_ID_MAX + 1];
     char scope[SNAPSHOT_SCOPE_MAX + 1];
 
@@ -30,11 +31,12 @@ struct snapshot {
 /**
  * snapshot_take() - copy a container
  * @snapshot: zero-initialised at first; the one before is overwritten
+ * @version:  of its record (cmeta_reader_version()); 0: the present one
  *
  * Return: 1; 0 if the handle has no record of this region; -ENOMEM.
  */
-int snapshot_take(struct snapshot *snapshot, const struct cmeta_region *region,
-                  cmeta_handle handle);
+int snapshot_take(struct snapshot *snapshot, const struct cmeta_region *region, cmeta_handle handle,
+                  uint32_t version);
 
 // Gives the memory back; harmless on an empty one, which it leaves.
 void snapshot_clear(struct snapshot *snapshot);

@@ -101,7 +101,7 @@ START_TEST(replaced_region_is_followed_and_the_old_one_let_go)
         ck_assert_int_ge(sample_put(bed.writer, 3, round), 0);
         bed_wait_metric(bed.host, "region_swaps", round);
         snprintf(image, sizeof(image), "v%u", round);
-        bed_expect_of(bed.host, 50, "container.image.tag", image);
+        bed_wait_of(bed.host, 50, "container.image.tag", image);
     }
     // Ours and the writer's own two; the plugin keeps no more than the present one.
     while (mappings(&bed) > 3)

@@ -170,6 +170,7 @@ void bed_wait_of(struct host *host, int64_t tid, const char *field, const char *
     for (;;) {
         const char *got;
 
+        host_pump(host);
         bed_tick(host);
         got = host_text_of(host, tid, field);
         if (got && strcmp(got, expected) == 0)

@@ -53,7 +53,8 @@ void bed_expect(struct host *host, const char *field, const char *expected);
 void bed_expect_of(struct host *host, int64_t tid, const char *field, const char *expected);
 // What the host's table says of a thread.
 void bed_expect_id(struct host *host, int64_t tid, const char *container_id);
-// Delivers parsed events until a field of a thread has a value; the test's own limit ends it.
+// Delivers events, those of the plugin's included, until a field of a thread has a value; the
+// test's own limit ends it.
 void bed_wait_of(struct host *host, int64_t tid, const char *field, const char *expected);
 // A metric, also while the follower writes it.
 double bed_metric(struct host *host, const char *name);
