@@ -15,6 +15,7 @@ struct departed {
     STAILQ_ENTRY(departed) next;
     char *json; // NULL: brief, and made of what follows
     size_t json_len;
+    size_t bytes; // of it and its document
     uint32_t known;
     uint16_t type;
     uint32_t lens[TEXTS];
@@ -23,7 +24,7 @@ struct departed {
 
 void departed_init(struct departed_list *list)
 {
-    *list = (struct departed_list){.whole_bytes = 0};
+    *list = (struct departed_list){.bytes = 0};
     STAILQ_INIT(&list->list);
 }
 
@@ -42,6 +43,7 @@ static struct departed *new_whole(char *json, size_t len)
     if (d) {
         d->json = json;
         d->json_len = len;
+        d->bytes = sizeof(*d) + len;
     } else {
         free(json);
     }
@@ -52,12 +54,14 @@ static struct departed *new_brief(const struct snapshot *s)
 {
     const struct cmeta_str texts[TEXTS] = {s->status.id, s->status.scope,
                                            s->content.strings[CMETA_STRING_NAME]};
-    struct departed *d =
-        calloc(1, sizeof(*d) + texts[TEXT_ID].len + texts[TEXT_SCOPE].len + texts[TEXT_NAME].len);
+    size_t bytes =
+        sizeof(struct departed) + texts[TEXT_ID].len + texts[TEXT_SCOPE].len + texts[TEXT_NAME].len;
+    struct departed *d = calloc(1, bytes);
     char *to;
 
     if (!d)
         return NULL;
+    d->bytes = bytes;
     to = d->texts;
     d->known = s->content.known;
     d->type = s->content.type;
@@ -73,11 +77,16 @@ static struct departed *new_brief(const struct snapshot *s)
 int departed_add(struct departed_list *list, const struct snapshot *snapshot)
 {
     size_t len = 0;
-    char *json = list->whole_bytes < WHOLE_BYTES ? event_json_write(snapshot, &len) : NULL;
-    struct departed *d = json ? new_whole(json, len) : new_brief(snapshot);
+    struct departed *d;
+    char *json;
 
+    if (list->bytes >= DEPARTED_BYTES_MAX)
+        return -ENOSPC;
+    json = list->whole_bytes < WHOLE_BYTES ? event_json_write(snapshot, &len) : NULL;
+    d = json ? new_whole(json, len) : new_brief(snapshot);
     if (!d)
         return -ENOMEM;
+    list->bytes += d->bytes;
     list->whole_bytes += len;
     STAILQ_INSERT_TAIL(&list->list, d, next);
     return 0;
@@ -103,6 +112,7 @@ char *departed_take(struct departed_list *list, size_t *len)
     char *json = d->json;
 
     STAILQ_REMOVE_HEAD(&list->list, next);
+    list->bytes -= d->bytes;
     list->whole_bytes -= d->json_len;
     *len = d->json_len;
     if (!json)

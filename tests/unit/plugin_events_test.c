@@ -609,6 +609,33 @@ START_TEST(all_that_a_new_region_lacks_are_told_as_gone_some_of_them_briefly)
 }
 END_TEST
 
+START_TEST(what_a_new_region_lacks_is_remembered_within_bounds_and_the_rest_is_counted)
+{
+    enum { COUNT = 2000 };
+    struct bed bed;
+    struct told told;
+    unsigned removed = 0, left = COUNT;
+
+    bed_open(&bed, NULL);
+    for (unsigned n = 0; n < COUNT; n++) {
+        put(&bed, n, 0);
+        expect(&bed, "container", n);
+    }
+    cmeta_writer_free(bed.writer);
+    bed.writer = sample_writer(bed.dir.path, NULL);
+    for (; removed < left; removed++) {
+        ear_hear(bed.host, &told);
+        ck_assert_str_eq(told.name, "container_removed");
+        ear_clear(&told);
+        left = COUNT - (unsigned)bed_metric(bed.host, "events_dropped"); // before the first is told
+    }
+    ck_assert_uint_gt(removed, 300);
+    ck_assert_uint_lt(removed, COUNT);
+    ear_expect_nothing_before(&bed, COUNT);
+    bed_close(&bed);
+}
+END_TEST
+
 START_TEST(change_made_while_the_region_was_replaced_is_told)
 {
     struct bed bed, next;
@@ -828,6 +855,7 @@ CHECK_MAIN("plugin_events", 60, containers_that_stand_are_told_at_the_start_and_
            lapped_follower_tells_everything_once_and_loses_nothing,
            replaced_region_tells_nothing_twice_and_what_it_lacks_is_gone,
            all_that_a_new_region_lacks_are_told_as_gone_some_of_them_briefly,
+           what_a_new_region_lacks_is_remembered_within_bounds_and_the_rest_is_counted,
            change_made_while_the_region_was_replaced_is_told, stream_stops_and_starts_under_load,
            each_start_tells_all_anew, nothing_is_told_without_a_handler,
            static_engine_tells_its_one_container, noise_in_the_region_costs_events_and_nothing_else,
