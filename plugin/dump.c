@@ -55,11 +55,12 @@ static int push_container(struct served *served, const struct snapshot *snapshot
                                 : 0;
 }
 
-static uint32_t version_in_use(const struct served *served, cmeta_handle handle)
+static uint32_t version_in_use(struct served *served, cmeta_handle handle)
 {
-    uint32_t version = served_get(served, served_number(&served->region, handle));
+    struct cmeta_view view;
 
-    return version >= SERVED_VERSION_MIN ? version : 0;
+    return served_record(served, handle, &view) ? cmeta_reader_version_of(&served->region, &view)
+                                                : 0;
 }
 
 int dump_containers(struct served *served, struct async_sink *sink, struct metrics *metrics,

@@ -180,7 +180,7 @@ static bool tell(struct emitter *e, struct served *served, uint32_t *mark, uint3
 }
 
 // A container that came and went before it was told is told all the same: events of its processes
-// are on their way. One that went before we began is none of ours.
+// are on their way. So is what changed last. One that went before we began is none of ours.
 static bool look_at_gone(struct emitter *e, struct served *served, uint32_t *mark, uint32_t number)
 {
     bool before_us =
@@ -188,7 +188,8 @@ static bool look_at_gone(struct emitter *e, struct served *served, uint32_t *mar
 
     if (*mark == MARK_GONE)
         return true;
-    if (!is_told(*mark) && !before_us && !tell(e, served, mark, number))
+    if (*mark != snapshot_digest(&e->snapshot) && (is_told(*mark) || !before_us) &&
+        !tell(e, served, mark, number))
         return false;
     if (is_told(*mark)) {
         if (!sender_has_room(&e->sender))
@@ -206,7 +207,7 @@ static bool look_at_live(struct emitter *e, struct served *served, uint32_t *mar
 
     if (*mark == snapshot_digest(&e->snapshot))
         return true;
-    if (is_told(*mark) || due || snapshot_is_named(&e->snapshot))
+    if (is_told(*mark) || *mark == MARK_GONE || due || snapshot_is_named(&e->snapshot))
         return tell(e, served, mark, number);
     if (*mark == MARK_WAITING)
         return true;

@@ -62,7 +62,7 @@ int lookup_record(const struct lookup *l, cmeta_handle handle, struct cmeta_view
     struct served *served = follower_served(l->shared);
 
     if (served && cmeta_handle_is_of(&served->region, handle))
-        return served_record(served, handle, l->event_ts, view);
+        return served_record(served, handle, view);
     return capture_store_record(l->captured, handle, view);
 }
 

@@ -14,7 +14,6 @@
 struct lookup {
     const struct follower_shared *shared; // the follower's
     struct capture_store *captured;
-    uint64_t event_ts; // of the event that it is asked for; UINT64_MAX: of none
 };
 
 // Changes when answers may: what wasn't found need not be looked for again before.
@@ -27,7 +26,7 @@ enum cmeta_found lookup_id(const struct lookup *lookup, const char *id, size_t l
 enum cmeta_found lookup_witness(const struct lookup *lookup, const struct witness *witness,
                                 cmeta_handle *handle);
 
-// Return: 1 and the record; 0 if the handle means nothing (any more), or not yet (served.h).
+// Return: 1 and the record; 0 if the handle means nothing (any more).
 int lookup_record(const struct lookup *lookup, cmeta_handle handle, struct cmeta_view *view);
 
 // The ID of a handle's container: as container.id shows it, or whole. Lives until the next event.

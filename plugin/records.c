@@ -350,9 +350,8 @@ static bool is_live(const struct records *r)
     return follower_is_running(r->follower) && records_region(r);
 }
 
-static void begin_writing(struct records *r, const struct table_access *access, uint64_t event_ts)
+static void begin_writing(struct records *r, const struct table_access *access)
 {
-    r->lookup.event_ts = event_ts;
     follower_update(r->follower, r->shared);
     if (capture_store_count(r->lookup.captured) && is_live(r))
         capture_forget(r->capture);
@@ -369,7 +368,7 @@ void records_parse(struct records *r, const struct table_access *access,
     int64_t result;
 
     r->event_ts = event->ts;
-    begin_writing(r, access, event->ts);
+    begin_writing(r, access);
     switch (event->type) {
     case FALCO_EVENT_CLONE_EXIT:
     case FALCO_EVENT_FORK_EXIT:
@@ -464,7 +463,7 @@ void records_scan(struct records *r, const struct table_access *access)
 {
     struct scan scan = {r, access, true};
 
-    begin_writing(r, access, UINT64_MAX);
+    begin_writing(r, access);
     access->reader->iterate_entries(r->threads.table, scan_thread, &scan);
     scan.main_threads = false;
     access->reader->iterate_entries(r->threads.table, scan_thread, &scan);
@@ -611,15 +610,14 @@ static void resolve(struct records *r, const struct table_access *access,
     threads_put(&r->threads, access, entry);
 }
 
-// Whether no event of the live capture has told of the record yet.
+// Whether no event of the live capture has told yet what this one is given.
 static bool is_untold(const struct records *r)
 {
     const struct served *served = follower_served(r->shared);
     cmeta_handle handle = r->subject.handle;
 
     return served && cmeta_handle_is_of(&served->region, handle) &&
-           follower_is_running(r->follower) &&
-           served_get(served, served_number(&served->region, handle)) < SERVED_VERSION_MIN;
+           follower_is_running(r->follower) && !served_is_told(served, handle, &r->subject.view);
 }
 
 // What became of it, by reason.
@@ -652,7 +650,6 @@ const struct subject *records_resolve(struct records *r, const struct table_acce
     r->evtnum = in->evtnum;
     r->ts = r->event_ts = event->ts;
     r->tid = event->tid;
-    r->lookup.event_ts = event->ts;
     resolve(r, access, in);
     count_lookup(r);
     return &r->subject;

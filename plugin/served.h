@@ -3,9 +3,16 @@
 // stream has told of.
 //
 // A live run shows of a container what its event stream has told, so that a capture of the stream
-// shows the same: a version is in use from the moment when its container event has come back. That
-// takes a millisecond or less, and never longer for events that happen 0.1 s after the container
-// was first published: those are given an untold container as it is.
+// shows the same. But no event waits for that, and none lacks what is known. So the rule is:
+//
+// - A version is in use from the moment when its container event has come back, mostly within a
+//   millisecond, until the next one's has.
+// - If the version in use lacks a group or a text that the present one has, the event is given the
+//   present one. So is one of a container of which nothing has been told. The follower tells of it
+//   at once.
+//
+// Only events of the second kind are shown what a capture lacks, and they are counted. A version
+// that knows all groups is never replaced before its time.
 //
 // The follower makes it, notes what stands when it is handed over, and takes care that there is
 // room for what it tells. From then on the event thread alone writes it; it allocates nothing.
@@ -15,8 +22,7 @@
 #include "load.h"
 #include "reader.h"
 
-#define SERVED_CHUNK     1020u      // versions: a page, less what malloc puts before it
-#define SERVED_UNTOLD_NS 100000000u // how long an untold container is held back
+#define SERVED_CHUNK 1020u // versions: a page, less what malloc puts before it
 
 struct served {
     struct cmeta_region region; // the first, so that either leads to the other
@@ -80,34 +86,62 @@ static inline void served_set(struct served *served, uint32_t number, uint32_t w
 // All is untold again.
 void served_forget(struct served *served);
 
-// Whether an event of that time comes too soon for a container that wasn't told yet. A record that
-// doesn't say since when it is published never does.
-static inline bool served_holds_back(const struct cmeta_view *view, uint64_t ts)
+// Whether a version has a text that another one lacks: one may stand in a group that isn't known as
+// a whole.
+static inline bool served_tells_more(const struct cmeta_view *view, const struct cmeta_view *than)
 {
-    uint64_t published = (uint64_t)cmeta_view_published_ns(view);
+    struct cmeta_str text;
 
-    return published != 0 && ts < published + SERVED_UNTOLD_NS;
+    for (unsigned i = 0; i < CMETA_STRING_COUNT; i++)
+        if (cmeta_view_string(view, i, &text) && !cmeta_view_string(than, i, &text))
+            return true;
+    return false;
+}
+
+// Puts the present version in the place of the one in use, if that one lacks something it has. One
+// that knows all groups isn't compared, which spares most events a cache line.
+static inline void served_complete(const struct served *served, cmeta_handle handle,
+                                   struct cmeta_view *view)
+{
+    uint32_t known = cmeta_view_known(view);
+    struct cmeta_view present;
+
+    if ((known & CMETA_GROUPS_ALL) == CMETA_GROUPS_ALL ||
+        !cmeta_reader_record(&served->region, handle, &present) || present.base == view->base)
+        return;
+    if (cmeta_view_known(&present) & ~known || served_tells_more(&present, view))
+        *view = present;
 }
 
 /**
  * served_record() - the record that an event is given
- * @ts: the event's time, in ns since the epoch
  *
- * Notes that an untold one was asked for, so that the follower tells of it at once.
+ * Notes that an untold container was asked for, so that the follower tells of it at once.
  *
  * Return: as cmeta_reader_record().
  */
-static inline int served_record(struct served *served, cmeta_handle handle, uint64_t ts,
-                                struct cmeta_view *view)
+static inline int served_record(struct served *served, cmeta_handle handle, struct cmeta_view *view)
 {
     uint32_t *slot = served_slot(served, served_number(&served->region, handle));
     uint32_t version = slot ? load_relaxed(slot) : SERVED_UNTOLD; // as in served_get()
 
-    if (version >= SERVED_VERSION_MIN)
-        return cmeta_reader_version(&served->region, version, view);
-    if (slot && version == SERVED_UNTOLD)
-        store_relaxed(slot, SERVED_WANTED); // as in served_set()
-    return cmeta_reader_record(&served->region, handle, view) && !served_holds_back(view, ts);
+    if (version < SERVED_VERSION_MIN) {
+        if (slot && version == SERVED_UNTOLD)
+            store_relaxed(slot, SERVED_WANTED); // as in served_set()
+        return cmeta_reader_record(&served->region, handle, view);
+    }
+    if (!cmeta_reader_version(&served->region, version, view))
+        return 0;
+    served_complete(served, handle, view);
+    return 1;
+}
+
+// Whether it gave what an event has told.
+static inline bool served_is_told(const struct served *served, cmeta_handle handle,
+                                  const struct cmeta_view *view)
+{
+    return served_get(served, served_number(&served->region, handle)) ==
+           cmeta_reader_version_of(&served->region, view);
 }
 
 #endif

@@ -227,7 +227,6 @@ int cmeta_view_init(struct cmeta_view *view, const void *bytes, size_t avail);
 uint32_t cmeta_view_known(const struct cmeta_view *view);
 uint32_t cmeta_view_flags(const struct cmeta_view *view);
 uint16_t cmeta_view_type(const struct cmeta_view *view);
-int64_t cmeta_view_published_ns(const struct cmeta_view *view);
 uint8_t cmeta_view_reason(const struct cmeta_view *view, enum cmeta_group group);
 
 /**

@@ -39,11 +39,6 @@ uint32_t cmeta_view_flags(const struct cmeta_view *view)
     return load_relaxed(&head_of(view)->flags);
 }
 
-int64_t cmeta_view_published_ns(const struct cmeta_view *view)
-{
-    return load_relaxed(&head_of(view)->published_ns);
-}
-
 uint16_t cmeta_view_type(const struct cmeta_view *view)
 {
     return load_relaxed(&head_of(view)->type);
