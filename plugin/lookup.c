@@ -63,7 +63,7 @@ int lookup_record(const struct lookup *l, cmeta_handle handle, struct cmeta_view
 
     if (served && cmeta_handle_is_of(&served->region, handle))
         return served_record(served, handle, view);
-    return capture_store_record(l->captured, handle, view);
+    return capture_store_record(l->captured, handle, view) ? SERVED_TOLD : SERVED_NONE;
 }
 
 static int text_of(const char *text, struct cmeta_str *out)

@@ -26,7 +26,8 @@ enum cmeta_found lookup_id(const struct lookup *lookup, const char *id, size_t l
 enum cmeta_found lookup_witness(const struct lookup *lookup, const struct witness *witness,
                                 cmeta_handle *handle);
 
-// Return: 1 and the record; 0 if the handle means nothing (any more).
+// Return: as served_record() and the record; what a capture tells is told. SERVED_NONE if the
+// handle means nothing (any more).
 int lookup_record(const struct lookup *lookup, cmeta_handle handle, struct cmeta_view *view);
 
 // The ID of a handle's container: as container.id shows it, or whole. Lives until the next event.

@@ -487,7 +487,8 @@ static void be_record(struct records *r, cmeta_handle handle, const char *id)
     struct subject *s = &r->subject;
 
     s->handle = handle;
-    if (lookup_record(&r->lookup, handle, &s->view))
+    s->found = lookup_record(&r->lookup, handle, &s->view);
+    if (s->found)
         s->kind = SUBJECT_RECORD;
     else
         be_container(s, id);
@@ -556,7 +557,8 @@ static void resolve_thread(struct records *r, const struct table_access *access,
     bool changed = REF_STAMP(ref) != lookup_stamp(&r->lookup);
 
     if (ref_is_handle(ref)) {
-        if (lookup_record(&r->lookup, ref, &r->subject.view)) {
+        r->subject.found = lookup_record(&r->lookup, ref, &r->subject.view);
+        if (r->subject.found) {
             r->subject.handle = ref;
             r->subject.kind = SUBJECT_RECORD;
         } else {
@@ -597,6 +599,7 @@ static void resolve(struct records *r, const struct table_access *access,
     struct falco_entry *entry;
 
     r->subject.kind = SUBJECT_NONE;
+    r->subject.found = SERVED_NONE;
     r->subject.is_told = false;
     r->subject.told = NULL;
     if (event_tells(in->evt) != EVENT_TELLS_NOTHING) {
@@ -608,16 +611,6 @@ static void resolve(struct records *r, const struct table_access *access,
         return;
     resolve_thread(r, access, entry, tid);
     threads_put(&r->threads, access, entry);
-}
-
-// Whether no event of the live capture has told yet what this one is given.
-static bool is_untold(const struct records *r)
-{
-    const struct served *served = follower_served(r->shared);
-    cmeta_handle handle = r->subject.handle;
-
-    return served && cmeta_handle_is_of(&served->region, handle) &&
-           follower_is_running(r->follower) && !served_is_told(served, handle, &r->subject.view);
 }
 
 // What became of it, by reason.
@@ -633,7 +626,7 @@ static void count_lookup(struct records *r)
         which = METRIC_LOOKUPS_NO_REGION;
     metrics_count(r->metrics, METRIC_LOOKUPS);
     metrics_count(r->metrics, which);
-    if (r->subject.kind == SUBJECT_RECORD && !r->subject.told && is_untold(r))
+    if (r->subject.found == SERVED_AHEAD && is_live(r))
         metrics_count(r->metrics, METRIC_LOOKUPS_UNTOLD);
 }
 

@@ -34,6 +34,7 @@ struct subject {
     bool is_told;              // the event itself tells of a container; it has no thread
     const struct told *told;   // RECORD: what it tells, else NULL
     cmeta_handle handle;       // RECORD, unless `told`
+    int found;                 // as lookup_record() found it
     struct cmeta_view view;    // RECORD
     char id[CMETA_ID_MAX + 1]; // CONTAINER: as container.id shows it
 };

@@ -99,8 +99,8 @@ static inline bool served_tells_more(const struct cmeta_view *view, const struct
 }
 
 // Puts the present version in the place of the one in use, if that one lacks something it has. One
-// that knows all groups isn't compared, which spares most events a cache line.
-static inline void served_complete(const struct served *served, cmeta_handle handle,
+// that knows all groups isn't compared, which spares most events a cache line. Return: whether.
+static inline bool served_complete(const struct served *served, cmeta_handle handle,
                                    struct cmeta_view *view)
 {
     uint32_t known = cmeta_view_known(view);
@@ -108,17 +108,23 @@ static inline void served_complete(const struct served *served, cmeta_handle han
 
     if ((known & CMETA_GROUPS_ALL) == CMETA_GROUPS_ALL ||
         !cmeta_reader_record(&served->region, handle, &present) || present.base == view->base)
-        return;
-    if (cmeta_view_known(&present) & ~known || served_tells_more(&present, view))
-        *view = present;
+        return false;
+    if (!(cmeta_view_known(&present) & ~known) && !served_tells_more(&present, view))
+        return false;
+    *view = present;
+    return true;
 }
+
+// What served_record() found.
+enum { SERVED_NONE = 0, SERVED_TOLD = 1, SERVED_AHEAD = 2 };
 
 /**
  * served_record() - the record that an event is given
  *
  * Notes that an untold container was asked for, so that the follower tells of it at once.
  *
- * Return: as cmeta_reader_record().
+ * Return: SERVED_TOLD if an event has told of what is given, SERVED_AHEAD if none has yet;
+ * SERVED_NONE where cmeta_reader_record() gives none.
  */
 static inline int served_record(struct served *served, cmeta_handle handle, struct cmeta_view *view)
 {
@@ -128,20 +134,11 @@ static inline int served_record(struct served *served, cmeta_handle handle, stru
     if (version < SERVED_VERSION_MIN) {
         if (slot && version == SERVED_UNTOLD)
             store_relaxed(slot, SERVED_WANTED); // as in served_set()
-        return cmeta_reader_record(&served->region, handle, view);
+        return cmeta_reader_record(&served->region, handle, view) ? SERVED_AHEAD : SERVED_NONE;
     }
     if (!cmeta_reader_version(&served->region, version, view))
-        return 0;
-    served_complete(served, handle, view);
-    return 1;
-}
-
-// Whether it gave what an event has told.
-static inline bool served_is_told(const struct served *served, cmeta_handle handle,
-                                  const struct cmeta_view *view)
-{
-    return served_get(served, served_number(&served->region, handle)) ==
-           cmeta_reader_version_of(&served->region, view);
+        return SERVED_NONE;
+    return served_complete(served, handle, view) ? SERVED_AHEAD : SERVED_TOLD;
 }
 
 #endif
